@@ -1,1 +1,13 @@
-//! (in the making)
+//! A proxy-wasm host for tests of filters: it asserts outcomes (what the client saw, what the upstream
+//! received, what was logged), never the order of host calls. The same scenario runs on the emulator
+//! ([`Wasmtime`]) and on a real Envoy (feature `envoy`), through the [`Runner`] trait.
+
+pub mod gateway;
+pub mod http;
+pub mod outcome;
+pub mod runner;
+
+pub use gateway::{Gateway, Plugin, plugin};
+pub use http::{Protocol, Reply, Request, Response, get, post, request};
+pub use outcome::Outcome;
+pub use runner::{ConfigRejected, Runner, Running};
