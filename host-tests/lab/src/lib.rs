@@ -1,1 +1,13 @@
-//! (in the making)
+//! What stands around the filters in the demo, the scenarios and the benchmarks: an identity provider, tokens good and
+//! bad, an MCP server and its client, an upstream that records, and a real Envoy.
+//!
+//! Everything listens on a free port of the loopback, is started by a plain function call and ends when its value is
+//! dropped. All of it shares one background runtime, so that nothing here needs an async caller.
+
+pub mod echo_upstream;
+pub mod envoy;
+pub mod raw_client;
+mod runtime;
+pub mod wire;
+
+pub use runtime::unix_now;

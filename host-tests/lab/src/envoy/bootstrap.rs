@@ -1,0 +1,330 @@
+//! What Envoy is told: a listener with a chain of Wasm filters, what stands behind it and what the filters may call.
+
+use std::{net::SocketAddr, path::PathBuf, time::Duration};
+
+use serde_json::{Value, json};
+
+const TYPES: &str = "type.googleapis.com/";
+
+/// What Envoy does with a request when a filter's VM has crashed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum FailurePolicy {
+    /// 503, and a new VM within about a second: what every configuration of ours says.
+    #[default]
+    Reload,
+    /// 503 until a restart.
+    Closed,
+    /// Everything passes. For tests that show why it must not be used.
+    Open,
+}
+
+/// Where a filter's code comes from.
+#[derive(Clone, Debug)]
+enum Code {
+    File(PathBuf),
+    /// Base64 of the module.
+    Inline(String),
+}
+
+/// One Wasm filter of the chain.
+#[derive(Clone, Debug)]
+pub struct WasmFilter {
+    /// The name of the filter, of the plugin and its `root_id`.
+    pub name: String,
+    code: Code,
+    /// The plugin's configuration, handed over as a StringValue.
+    pub configuration: String,
+    /// The namespace of shared data and queues; our configurations give each filter its own.
+    pub vm_id: String,
+    pub failure_policy: FailurePolicy,
+    pub allow_on_headers_stop_iteration: bool,
+}
+
+impl WasmFilter {
+    /// A filter from a module file, with the settings that we ship and a `vm_id` of its own: its name.
+    pub fn new(
+        name: impl Into<String>,
+        module: impl Into<PathBuf>,
+        configuration: impl Into<String>,
+    ) -> Self {
+        Self::with_code(name.into(), Code::File(module.into()), configuration.into())
+    }
+
+    /// A filter from a module in base64, without configuration.
+    pub fn inline(name: impl Into<String>, base64: impl Into<String>) -> Self {
+        Self::with_code(name.into(), Code::Inline(base64.into()), String::new())
+    }
+
+    fn with_code(name: String, code: Code, configuration: String) -> Self {
+        Self {
+            vm_id: name.clone(),
+            name,
+            code,
+            configuration,
+            failure_policy: FailurePolicy::default(),
+            allow_on_headers_stop_iteration: true,
+        }
+    }
+
+    /// Sets the `vm_id`.
+    #[must_use]
+    pub fn vm_id(mut self, vm_id: impl Into<String>) -> Self {
+        self.vm_id = vm_id.into();
+        self
+    }
+
+    /// Sets the failure policy.
+    #[must_use]
+    pub fn failure_policy(mut self, policy: FailurePolicy) -> Self {
+        self.failure_policy = policy;
+        self
+    }
+
+    /// Sets whether `Action::Pause` in the header callback still lets body callbacks come.
+    #[must_use]
+    pub fn allow_on_headers_stop_iteration(mut self, allow: bool) -> Self {
+        self.allow_on_headers_stop_iteration = allow;
+        self
+    }
+
+    fn to_json(&self) -> Value {
+        let code = match &self.code {
+            Code::File(path) => json!({"filename": path}),
+            Code::Inline(base64) => json!({"inline_bytes": base64}),
+        };
+        let policy = match self.failure_policy {
+            FailurePolicy::Reload => "FAIL_RELOAD",
+            FailurePolicy::Closed => "FAIL_CLOSED",
+            FailurePolicy::Open => "FAIL_OPEN",
+        };
+        json!({
+            "name": self.name,
+            "typed_config": {
+                "@type": format!("{TYPES}envoy.extensions.filters.http.wasm.v3.Wasm"),
+                "config": {
+                    "name": self.name,
+                    "root_id": self.name,
+                    "failure_policy": policy,
+                    "allow_on_headers_stop_iteration": self.allow_on_headers_stop_iteration,
+                    "configuration": {
+                        "@type": format!("{TYPES}google.protobuf.StringValue"),
+                        "value": self.configuration,
+                    },
+                    "vm_config": {
+                        "vm_id": self.vm_id,
+                        "runtime": "envoy.wasm.runtime.v8",
+                        "code": {"local": code},
+                    },
+                },
+            },
+        })
+    }
+}
+
+/// A cluster of one loopback address.
+#[derive(Clone, Debug)]
+pub struct Cluster {
+    pub name: String,
+    pub address: SocketAddr,
+    /// Speak HTTP/2 with prior knowledge instead of HTTP/1.1.
+    pub http2: bool,
+}
+
+impl Cluster {
+    /// A cluster that speaks HTTP/1.1.
+    pub fn new(name: impl Into<String>, address: SocketAddr) -> Self {
+        Self {
+            name: name.into(),
+            address,
+            http2: false,
+        }
+    }
+
+    fn to_json(&self) -> Value {
+        let protocol = if self.http2 {
+            json!({"http2_protocol_options": {}})
+        } else {
+            json!({"http_protocol_options": {"enable_trailers": true}})
+        };
+        json!({
+            "name": self.name,
+            "type": "STATIC",
+            "connect_timeout": "1s",
+            "load_assignment": {
+                "cluster_name": self.name,
+                "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket(self.address)}}]}],
+            },
+            "typed_extension_protocol_options": {
+                "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
+                    "@type": format!("{TYPES}envoy.extensions.upstreams.http.v3.HttpProtocolOptions"),
+                    "explicit_http_config": protocol,
+                },
+            },
+        })
+    }
+}
+
+/// Turns a suffix of a metric's name into a label.
+#[derive(Clone, Debug)]
+pub struct StatsTag {
+    pub name: String,
+    /// Its first group is cut out of the name, its second is the label's value.
+    pub regex: String,
+}
+
+/// A whole static configuration.
+#[derive(Clone, Debug)]
+pub struct Bootstrap {
+    /// In the order in which a request meets them.
+    pub filters: Vec<WasmFilter>,
+    /// The first is what stands behind the gateway, if there is an upstream.
+    clusters: Vec<Cluster>,
+    /// Answered by Envoy itself when there is no upstream.
+    direct_status: Option<u16>,
+    /// 0: a free port.
+    pub port: u16,
+    /// Ends a stream on which nothing happens: also one that a crashed VM has left parked.
+    pub stream_idle_timeout: Duration,
+    /// How long the upstream may take to answer.
+    pub route_timeout: Duration,
+    pub stats_tags: Vec<StatsTag>,
+    /// One line for each request, in Envoy's format language. It names no path or field by default: they carry tokens.
+    pub access_log: String,
+}
+
+impl Bootstrap {
+    /// A gateway before `upstream`.
+    #[must_use]
+    pub fn before(upstream: SocketAddr) -> Self {
+        Self::new(vec![Cluster::new("upstream", upstream)], None)
+    }
+
+    /// A gateway that answers by itself what its filters let through.
+    #[must_use]
+    pub fn answering(status: u16) -> Self {
+        Self::new(Vec::new(), Some(status))
+    }
+
+    fn new(clusters: Vec<Cluster>, direct_status: Option<u16>) -> Self {
+        Self {
+            filters: Vec::new(),
+            clusters,
+            direct_status,
+            port: 0,
+            stream_idle_timeout: Duration::from_secs(15),
+            route_timeout: Duration::from_secs(10),
+            stats_tags: Vec::new(),
+            access_log: "[access] %REQ(:METHOD)% %PROTOCOL% %RESPONSE_CODE% %RESPONSE_CODE_DETAILS% %RESPONSE_FLAGS%"
+                .to_owned(),
+        }
+    }
+
+    /// Adds a filter to the end of the chain.
+    #[must_use]
+    pub fn filter(mut self, filter: WasmFilter) -> Self {
+        self.filters.push(filter);
+        self
+    }
+
+    /// Adds a cluster that filters may call.
+    #[must_use]
+    pub fn cluster(mut self, cluster: Cluster) -> Self {
+        self.clusters.push(cluster);
+        self
+    }
+
+    /// Sets the port to listen on.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// Sets the format of the access log line.
+    #[must_use]
+    pub fn access_log(mut self, format: impl Into<String>) -> Self {
+        self.access_log = format.into();
+        self
+    }
+
+    /// Adds a label that is cut out of metric names.
+    #[must_use]
+    pub fn stats_tag(mut self, name: impl Into<String>, regex: impl Into<String>) -> Self {
+        self.stats_tags.push(StatsTag {
+            name: name.into(),
+            regex: regex.into(),
+        });
+        self
+    }
+
+    /// The configuration as Envoy reads it.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let tags: Vec<Value> = self
+            .stats_tags
+            .iter()
+            .map(|tag| json!({"tag_name": tag.name, "regex": tag.regex}))
+            .collect();
+        json!({
+            "admin": {"address": socket(SocketAddr::from(([127, 0, 0, 1], 0)))},
+            "stats_config": {"stats_tags": tags},
+            "static_resources": {
+                "listeners": [{
+                    "name": "gateway",
+                    "address": socket(SocketAddr::from(([127, 0, 0, 1], self.port))),
+                    "filter_chains": [{"filters": [{
+                        "name": "http",
+                        "typed_config": self.connection_manager(),
+                    }]}],
+                }],
+                "clusters": self.clusters.iter().map(Cluster::to_json).collect::<Vec<_>>(),
+            },
+        })
+    }
+
+    fn connection_manager(&self) -> Value {
+        let mut filters: Vec<Value> = self.filters.iter().map(WasmFilter::to_json).collect();
+        filters.push(json!({
+            "name": "envoy.filters.http.router",
+            "typed_config": {"@type": format!("{TYPES}envoy.extensions.filters.http.router.v3.Router")},
+        }));
+        json!({
+            "@type": format!("{TYPES}envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
+            "stat_prefix": "gateway",
+            // HTTP/1.1 and HTTP/2 with prior knowledge on one port.
+            "codec_type": "AUTO",
+            "stream_idle_timeout": seconds(self.stream_idle_timeout),
+            "http_protocol_options": {"enable_trailers": true},
+            "http_filters": filters,
+            "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [self.route()]}]},
+            "access_log": [{
+                "name": "log",
+                "typed_config": {
+                    "@type": format!("{TYPES}envoy.extensions.access_loggers.stream.v3.StderrAccessLog"),
+                    "log_format": {"text_format_source": {"inline_string": format!("{}\n", self.access_log)}},
+                },
+            }],
+        })
+    }
+
+    fn route(&self) -> Value {
+        match self.direct_status {
+            Some(status) => {
+                json!({"match": {"prefix": "/"}, "direct_response": {"status": status}})
+            }
+            None => json!({
+                "match": {"prefix": "/"},
+                "route": {"cluster": "upstream", "timeout": seconds(self.route_timeout)},
+            }),
+        }
+    }
+}
+
+fn socket(address: SocketAddr) -> Value {
+    json!({"socket_address": {"address": address.ip().to_string(), "port_value": address.port()}})
+}
+
+/// A duration as protobuf's JSON writes it.
+fn seconds(duration: Duration) -> String {
+    format!("{}s", duration.as_secs_f64())
+}
