@@ -1,1 +1,78 @@
-fn main() {}
+//! `cargo xtask`: build, demo, test and lint of Fourleg. Every long step says what it does.
+
+mod command;
+mod import_audit;
+mod lint;
+mod modules;
+mod wasm_toolchain;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use command::{Cargo, workspace_root};
+use wasm_toolchain::Choice;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Builds, shows and tests Fourleg", version)]
+struct Arguments {
+    /// Which toolchain builds the filters for wasm32-wasip1.
+    #[arg(long, global = true, value_enum, default_value_t = Choice::Auto)]
+    wasm_toolchain: Choice,
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Builds every filter to target/wasm/<plugin>.wasm and audits what it imports.
+    Build,
+    /// Shows the filters at work in a real Envoy, and stays up for your own requests.
+    Demo {
+        /// Ends after the scripted requests; fails if a verdict is not the expected one.
+        #[arg(long)]
+        once: bool,
+    },
+    /// Runs everything: unit tests, and every scenario on wasmtime and on a real Envoy.
+    Test {
+        /// Leaves out the scenarios on Envoy.
+        #[arg(long)]
+        no_envoy: bool,
+        /// Runs only tests whose name contains this.
+        filter: Option<String>,
+    },
+    /// Checks formatting, and clippy for the host and for wasm, warnings denied.
+    Lint,
+}
+
+fn main() -> Result<()> {
+    let Arguments { wasm_toolchain, task } = Arguments::parse();
+    let root = workspace_root();
+    match task {
+        Task::Build => modules::build(&root, wasm_toolchain),
+        Task::Demo { once } => {
+            modules::build(&root, wasm_toolchain)?;
+            let mode: &[&str] = if once { &["--once"] } else { &[] };
+            command::say("building the lab: identity provider, MCP server, MCP client");
+            Cargo::host(&root)
+                .run(&[&["run", "--quiet", "--package", "fourleg-lab", "--bin", "demo", "--"], mode].concat())
+        }
+        Task::Test { no_envoy, filter } => test(&root, wasm_toolchain, no_envoy, filter.as_deref()),
+        Task::Lint => lint::run_all(&root, wasm_toolchain),
+    }
+}
+
+fn test(root: &std::path::Path, choice: Choice, no_envoy: bool, filter: Option<&str>) -> Result<()> {
+    modules::build(root, choice)?;
+    let cargo = Cargo::host(root);
+    if !no_envoy {
+        // Before the tests, so that a missing Envoy is said once and in full instead of by every test.
+        cargo.run(&["run", "--quiet", "--package", "fourleg-lab", "--bin", "fetch-envoy"])?;
+    }
+    command::say("building and running the tests");
+    let filter: &[&str] = filter.as_slice();
+    let skip: &[&str] = if no_envoy { &["--skip", "on_envoy"] } else { &[] };
+    cargo.run(&[&["test", "--workspace"], filter, &["--"], skip].concat())?;
+    if no_envoy {
+        command::say("left out by --no-envoy: every test named on_envoy");
+    }
+    Ok(())
+}

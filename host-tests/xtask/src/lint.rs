@@ -1,0 +1,30 @@
+//! Formatting and clippy, for the host and for wasm.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::{
+    command::{Cargo, run, say},
+    modules,
+    wasm_toolchain::{Choice, WasmToolchain},
+};
+
+/// Fails at the first finding.
+///
+/// # Errors
+/// If anything is found.
+pub fn run_all(root: &Path, choice: Choice) -> Result<()> {
+    let cargo = Cargo::host(root);
+    say("cargo fmt --check");
+    cargo.run(&["fmt", "--all", "--check"])?;
+    say("clippy for the host");
+    cargo.run(&["clippy", "--quiet", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    say("clippy for wasm");
+    let mut command = WasmToolchain::find(root, choice)?.cargo(root, "clippy");
+    command.arg("--quiet");
+    for name in modules::crates(root)?.iter().map(String::as_str).chain(["filter-kit", "oauth-core"]) {
+        command.args(["--package", name]);
+    }
+    run(command.args(["--", "-D", "warnings"]))
+}
