@@ -1,1 +1,33 @@
-//! (in the making)
+//! What every filter of Fourleg knows about OAuth, as pure functions: no I/O, no clock, no proxy.
+//!
+//! The way of a request: [`credential::bearer`] finds the token, [`token::Unverified`] parses it, and its `verify`
+//! is the only maker of a [`token::VerifiedToken`], which [`audience::require_audience`] and
+//! [`scope::require_scopes`] ask for. Each failure is a [`Reason`], and [`denial::Denial`] turns that into an answer.
+
+pub mod audience;
+pub mod challenge;
+pub mod claims;
+pub mod config;
+pub mod credential;
+pub mod denial;
+mod dialect;
+pub mod issuer;
+pub mod jose;
+pub mod json;
+pub mod key_source;
+mod kind;
+pub mod reason;
+pub mod scope;
+pub mod time;
+pub mod token;
+
+pub use challenge::Challenge;
+pub use claims::Claims;
+pub use credential::Credential;
+pub use denial::Denial;
+pub use issuer::{Issuer, Profile};
+pub use jose::{Algorithm, KeySet, KeySetError};
+pub use reason::Reason;
+pub use scope::{ScopeToken, Scopes};
+pub use time::UnixTime;
+pub use token::{Unverified, VerifiedToken};

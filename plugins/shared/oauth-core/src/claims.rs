@@ -1,0 +1,222 @@
+//! The claims of an access token (RFC 7519 §4, RFC 9068 §2.2).
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::dialect;
+use crate::issuer::Profile;
+use crate::reason::Reason;
+use crate::scope::Scopes;
+use crate::time::UnixTime;
+
+/// The longest chain of `act` objects. Issuers stop at about five.
+pub const MAX_ACTORS: usize = 10;
+
+/// Claims whose types were checked. They are proven only when they come out of a [`VerifiedToken`].
+///
+/// [`VerifiedToken`]: crate::token::VerifiedToken
+#[derive(Clone, Debug)]
+pub struct Claims {
+    issuer: String,
+    subject: Option<String>,
+    audiences: Vec<String>,
+    expires_at: UnixTime,
+    not_before: Option<UnixTime>,
+    issued_at: Option<UnixTime>,
+    jwt_id: Option<String>,
+    client_id: Option<String>,
+    scopes: Scopes,
+    members: Map<String, Value>,
+}
+
+impl Claims {
+    /// Reads the claims of a token in the dialect of its issuer.
+    ///
+    /// # Errors
+    /// - [`Reason::ClaimInvalid`] if a known claim has the wrong type or form (`null` is a wrong type), or if two
+    ///   claims that say the same contradict each other.
+    /// - [`Reason::ClaimMissing`] if `iss` or `exp` is missing; for [`Profile::Rfc9068`] also `aud`, `sub`,
+    ///   `client_id`, `iat` and `jti` (RFC 9068 §2.2).
+    pub fn from_members(members: Map<String, Value>, profile: Profile) -> Result<Self, Reason> {
+        // Read for its type alone: the signature library does so too.
+        text(&members, "nonce")?;
+        object(&members, "cnf")?;
+        require_short_chain(&members)?;
+        let issuer = text(&members, "iss")?.ok_or(Reason::ClaimMissing)?.to_owned();
+        let expires_at = date(&members, "exp")?.ok_or(Reason::ClaimMissing)?;
+        let claims = Self {
+            issuer,
+            expires_at,
+            subject: name(&members, "sub")?,
+            audiences: audiences(&members)?,
+            not_before: date(&members, "nbf")?,
+            issued_at: date(&members, "iat")?,
+            jwt_id: name(&members, "jti")?,
+            client_id: dialect::client_id(&members, profile)?,
+            scopes: dialect::scopes(&members, profile)?,
+            members,
+        };
+        if profile == Profile::Rfc9068 {
+            let complete = claims.members.contains_key("aud")
+                && claims.subject.is_some()
+                && claims.client_id.is_some()
+                && claims.issued_at.is_some()
+                && claims.jwt_id.is_some();
+            if !complete {
+                return Err(Reason::ClaimMissing);
+            }
+        }
+        Ok(claims)
+    }
+
+    /// `iss`.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        &self.issuer
+    }
+
+    /// `sub`, not empty. For tokens that a client got for itself it may be the client (RFC 9068 §2.2).
+    #[must_use]
+    pub fn subject(&self) -> Option<&str> {
+        self.subject.as_deref()
+    }
+
+    /// `aud`, as a list whichever way it was written; empty if absent.
+    #[must_use]
+    pub fn audiences(&self) -> &[String] {
+        &self.audiences
+    }
+
+    /// `exp`.
+    #[must_use]
+    pub const fn expires_at(&self) -> UnixTime {
+        self.expires_at
+    }
+
+    /// `nbf`.
+    #[must_use]
+    pub const fn not_before(&self) -> Option<UnixTime> {
+        self.not_before
+    }
+
+    /// `iat`.
+    #[must_use]
+    pub const fn issued_at(&self) -> Option<UnixTime> {
+        self.issued_at
+    }
+
+    /// `jti`, not empty.
+    #[must_use]
+    pub fn jwt_id(&self) -> Option<&str> {
+        self.jwt_id.as_deref()
+    }
+
+    /// The client that the token was issued to, under the name that the issuer's dialect has for it; not empty.
+    #[must_use]
+    pub fn client_id(&self) -> Option<&str> {
+        self.client_id.as_deref()
+    }
+
+    /// The granted scopes, from the claim of the issuer's dialect.
+    #[must_use]
+    pub const fn scopes(&self) -> &Scopes {
+        &self.scopes
+    }
+
+    /// Whether the token is bound to a key (`cnf`, RFC 7800 §3.1).
+    #[must_use]
+    pub fn is_bound(&self) -> bool {
+        self.members.contains_key("cnf")
+    }
+
+    /// The actors (`act`, RFC 8693 §4.1), the current one first, at most [`MAX_ACTORS`].
+    pub fn actors(&self) -> impl Iterator<Item = &Map<String, Value>> {
+        actors(&self.members)
+    }
+
+    /// All claims as they came.
+    #[must_use]
+    pub const fn members(&self) -> &Map<String, Value> {
+        &self.members
+    }
+
+    /// Judges the times of the token; one skew for all of them.
+    ///
+    /// # Errors
+    /// - [`Reason::TokenExpired`] unless `now` < `exp` + skew (RFC 7519 §4.1.4).
+    /// - [`Reason::TokenNotYetValid`] if `nbf` > `now` + skew (RFC 7519 §4.1.5).
+    /// - [`Reason::IssuedInFuture`] if `iat` > `now` + skew (RFC 7519 §4.1.6).
+    pub fn require_current(&self, now: UnixTime, clock_skew: Duration) -> Result<(), Reason> {
+        if now >= self.expires_at.plus(clock_skew) {
+            return Err(Reason::TokenExpired);
+        }
+        let latest = now.plus(clock_skew);
+        if self.not_before.is_some_and(|instant| instant > latest) {
+            return Err(Reason::TokenNotYetValid);
+        }
+        if self.issued_at.is_some_and(|instant| instant > latest) {
+            return Err(Reason::IssuedInFuture);
+        }
+        Ok(())
+    }
+}
+
+/// RFC 7519 §4.1.3: a string, or an array of strings.
+fn audiences(members: &Map<String, Value>) -> Result<Vec<String>, Reason> {
+    match members.get("aud") {
+        None => Ok(Vec::new()),
+        Some(Value::String(audience)) => Ok(vec![audience.clone()]),
+        Some(Value::Array(list)) => {
+            list.iter().map(|item| item.as_str().map(str::to_owned).ok_or(Reason::ClaimInvalid)).collect()
+        }
+        Some(_) => Err(Reason::ClaimInvalid),
+    }
+}
+
+fn actors(members: &Map<String, Value>) -> impl Iterator<Item = &Map<String, Value>> {
+    std::iter::successors(act(members), |actor| act(actor))
+}
+
+fn act(object: &Map<String, Value>) -> Option<&Map<String, Value>> {
+    object.get("act").and_then(Value::as_object)
+}
+
+/// RFC 8693 §4.1: every `act` is an object, and the chain ends in time.
+fn require_short_chain(members: &Map<String, Value>) -> Result<(), Reason> {
+    object(members, "act")?;
+    for (depth, actor) in actors(members).enumerate() {
+        object(actor, "act")?;
+        text(actor, "sub")?;
+        if depth >= MAX_ACTORS {
+            return Err(Reason::ClaimInvalid);
+        }
+    }
+    Ok(())
+}
+
+/// A string that identifies something, and so is not empty.
+pub(crate) fn name(members: &Map<String, Value>, claim: &str) -> Result<Option<String>, Reason> {
+    match text(members, claim)? {
+        Some("") => Err(Reason::ClaimInvalid),
+        other => Ok(other.map(str::to_owned)),
+    }
+}
+
+/// A string.
+pub(crate) fn text<'m>(members: &'m Map<String, Value>, claim: &str) -> Result<Option<&'m str>, Reason> {
+    members.get(claim).map(|value| value.as_str().ok_or(Reason::ClaimInvalid)).transpose()
+}
+
+/// An object.
+fn object<'m>(members: &'m Map<String, Value>, claim: &str) -> Result<Option<&'m Map<String, Value>>, Reason> {
+    members.get(claim).map(|value| value.as_object().ok_or(Reason::ClaimInvalid)).transpose()
+}
+
+/// A NumericDate (RFC 7519 §2).
+fn date(members: &Map<String, Value>, claim: &str) -> Result<Option<UnixTime>, Reason> {
+    members
+        .get(claim)
+        .map(|value| UnixTime::from_numeric_date(value).map_err(|_| Reason::ClaimInvalid))
+        .transpose()
+}

@@ -1,0 +1,195 @@
+//! What is expected of the tokens of one issuer.
+
+use serde::{Deserialize, Serialize};
+
+use crate::jose::Algorithm;
+use crate::reason::Reason;
+
+/// A trusted issuer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer {
+    /// The issuer identifier (RFC 8414 §2); `iss` must equal it byte for byte.
+    pub issuer: String,
+    /// The dialect of its access tokens.
+    pub profile: Profile,
+    /// The algorithms that it may sign with (RFC 8725 §3.1).
+    pub algorithms: Vec<Algorithm>,
+    /// The `typ` values that its access tokens may have (RFC 8725 §3.11).
+    pub token_types: Vec<String>,
+}
+
+/// How an issuer writes access tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Profile {
+    /// RFC 9068: `typ` is `at+jwt`, and all of its required claims are there.
+    Rfc9068,
+    /// Keycloak: `typ` is `JWT` unless configured; the kind is told by a claim.
+    Keycloak,
+    /// Okta.
+    Okta,
+    /// Auth0.
+    Auth0,
+    /// Microsoft Entra ID, versions 1 and 2.
+    Entra,
+    /// Any other issuer of JWT access tokens. What marks another kind of token is refused.
+    Generic,
+}
+
+/// How sure `typ` makes us that a token is an access token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TypeProof {
+    /// `typ` says so.
+    AccessToken,
+    /// `typ` is absent or says just "a JWT": the claims have to show it.
+    AnyJwt,
+}
+
+/// The media type of RFC 9068 §2.1.
+const ACCESS_TOKEN_TYPE: &str = "at+jwt";
+
+/// Okta's own name for it, on tokens of its org authorization server.
+const OKTA_ACCESS_TOKEN_TYPE: &str = "okta-internal-at+jwt";
+
+/// Kinds of JWT that are never access tokens, even if someone configures them (RFC 8725 §3.12).
+const NEVER: [&str; 8] = [
+    "dpop+jwt",
+    "secevent+jwt",
+    "logout+jwt",
+    "oauth-id-jag+jwt",
+    "client-authentication+jwt",
+    "token-introspection+jwt",
+    "oauth-authz-req+jwt",
+    "id_token+jwt",
+];
+
+impl Profile {
+    /// The `typ` values that are accepted when none are configured.
+    #[must_use]
+    pub fn default_token_types(self) -> Vec<String> {
+        let types: &[&str] = match self {
+            Self::Rfc9068 => &[ACCESS_TOKEN_TYPE],
+            Self::Keycloak | Self::Auth0 | Self::Generic => &[ACCESS_TOKEN_TYPE, "JWT"],
+            Self::Okta => &[ACCESS_TOKEN_TYPE, OKTA_ACCESS_TOKEN_TYPE, "JWT"],
+            Self::Entra => &["JWT"],
+        };
+        types.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    /// Whether the issuer leaves `typ` out.
+    const fn omits_type(self) -> bool {
+        match self {
+            Self::Okta | Self::Generic => true,
+            Self::Rfc9068 | Self::Keycloak | Self::Auth0 | Self::Entra => false,
+        }
+    }
+}
+
+impl Issuer {
+    /// An issuer with the default algorithms and the token types of its profile.
+    #[must_use]
+    pub fn new(issuer: impl Into<String>, profile: Profile) -> Self {
+        Self {
+            issuer: issuer.into(),
+            profile,
+            algorithms: Algorithm::DEFAULT.to_vec(),
+            token_types: profile.default_token_types(),
+        }
+    }
+
+    /// Judges `typ` (RFC 7515 §4.1.9, RFC 8725 §3.11, RFC 9068 §4).
+    ///
+    /// An absent `typ` counts as `JWT`, and only for profiles whose issuers leave it out. A present one that is not
+    /// configured is always fatal.
+    ///
+    /// # Errors
+    /// [`Reason::TypeNotAllowed`].
+    pub(crate) fn judge_type(&self, media_type: Option<&str>) -> Result<TypeProof, Reason> {
+        let name = match media_type {
+            Some(media_type) => normalized(media_type),
+            None if self.profile.omits_type() => "jwt".to_owned(),
+            None => return Err(Reason::TypeNotAllowed),
+        };
+        let configured = self.token_types.iter().any(|allowed| normalized(allowed) == name);
+        if !configured || NEVER.contains(&name.as_str()) {
+            return Err(Reason::TypeNotAllowed);
+        }
+        Ok(match name.as_str() {
+            ACCESS_TOKEN_TYPE | OKTA_ACCESS_TOKEN_TYPE => TypeProof::AccessToken,
+            _ => TypeProof::AnyJwt,
+        })
+    }
+}
+
+/// Media types have no case, and `application/` may be left out if no other slash follows (RFC 7515 §4.1.9).
+fn normalized(media_type: &str) -> String {
+    let lower = media_type.to_ascii_lowercase();
+    match lower.strip_prefix("application/") {
+        Some(rest) if !rest.contains('/') => rest.to_owned(),
+        _ => lower,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PROFILES: [Profile; 6] =
+        [Profile::Rfc9068, Profile::Keycloak, Profile::Okta, Profile::Auth0, Profile::Entra, Profile::Generic];
+
+    fn judge(profile: Profile, media_type: Option<&str>) -> Result<TypeProof, Reason> {
+        Issuer::new("https://as.example.com/t1", profile).judge_type(media_type)
+    }
+
+    /// JWT-19
+    #[test]
+    fn typ_is_a_media_type_without_case_and_with_an_optional_prefix() {
+        for name in ["at+jwt", "AT+JWT", "at+JWT", "application/at+jwt", "Application/AT+jwt"] {
+            assert_eq!(judge(Profile::Rfc9068, Some(name)), Ok(TypeProof::AccessToken), "{name}");
+        }
+        for name in [
+            "text/at+jwt", "application/x/at+jwt", "application/application/at+jwt", "at+jwt ", " at+jwt", "", "at",
+            "at+jwt;v=1", "xat+jwt", "at+jwts", "application/", "/at+jwt", "JWT", "application/jwt", "at-jwt", "ａt+jwt",
+        ] {
+            assert_eq!(judge(Profile::Rfc9068, Some(name)), Err(Reason::TypeNotAllowed), "{name}");
+        }
+    }
+
+    /// JWT-20
+    #[test]
+    fn other_kinds_of_jwt_are_refused_under_every_profile_even_if_configured() {
+        for profile in PROFILES {
+            for name in NEVER {
+                let mut issuer = Issuer::new("i", profile);
+                assert_eq!(issuer.judge_type(Some(name)), Err(Reason::TypeNotAllowed), "{profile:?} {name}");
+                issuer.token_types.push(name.to_uppercase());
+                let prefixed = format!("application/{name}");
+                assert_eq!(issuer.judge_type(Some(&prefixed)), Err(Reason::TypeNotAllowed), "{profile:?} {name}");
+            }
+            assert_eq!(judge(profile, Some("unheard+of")), Err(Reason::TypeNotAllowed), "{profile:?}");
+        }
+    }
+
+    /// JWT-20
+    #[test]
+    fn an_absent_typ_passes_only_where_issuers_leave_it_out() {
+        for profile in PROFILES {
+            let expected = match profile {
+                Profile::Okta | Profile::Generic => Ok(TypeProof::AnyJwt),
+                _ => Err(Reason::TypeNotAllowed),
+            };
+            assert_eq!(judge(profile, None), expected, "{profile:?}");
+        }
+        let mut strict = Issuer::new("i", Profile::Generic);
+        strict.token_types = vec!["at+jwt".to_owned()];
+        assert_eq!(strict.judge_type(None), Err(Reason::TypeNotAllowed));
+    }
+
+    #[test]
+    fn profiles_are_named_in_configuration_as_the_contract_says() {
+        let names = ["rfc9068", "keycloak", "okta", "auth0", "entra", "generic"];
+        for (profile, name) in PROFILES.into_iter().zip(names) {
+            assert_eq!(serde_json::from_value::<Profile>(name.into()).unwrap(), profile);
+        }
+    }
+}

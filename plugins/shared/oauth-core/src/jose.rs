@@ -1,0 +1,17 @@
+//! Signed tokens in compact form: parsing, keys and signatures (RFC 7515, 7517, 7518, 8037).
+//!
+//! All parsing and every choice, of algorithm and of key, happens here. The library behind it is asked one question
+//! only: does this key prove this signature?
+
+pub mod algorithm;
+pub mod compact;
+pub mod header;
+pub mod jwk;
+pub mod key_set;
+mod verify;
+
+pub use algorithm::Algorithm;
+pub use compact::Compact;
+pub use header::Header;
+pub use jwk::{UnusableKey, VerificationKey};
+pub use key_set::{KeySet, KeySetError, SkippedKey};

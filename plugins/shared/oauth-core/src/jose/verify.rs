@@ -1,0 +1,68 @@
+//! The signature check itself: one question to the signature library.
+
+use jwt_simple::algorithms::{
+    ECDSAP256PublicKeyLike as _, ECDSAP384PublicKeyLike as _, EdDSAPublicKeyLike as _, RSAPublicKeyLike as _,
+};
+use jwt_simple::claims::NoCustomClaims;
+use jwt_simple::common::VerificationOptions;
+use jwt_simple::prelude::Duration;
+
+use super::algorithm::Algorithm;
+use super::compact::Compact;
+use super::header::Header;
+use super::jwk::{Material, VerificationKey};
+
+impl VerificationKey {
+    /// Whether this key proves the signature of a token that names `algorithm`.
+    ///
+    /// The token must have been parsed strictly and its claims checked for their types before: the library reads both
+    /// again, and counts what it cannot read as a bad signature. It decides nothing else (see [`lenient`]).
+    pub(crate) fn proves(&self, algorithm: Algorithm, token: &Compact, header: &Header) -> bool {
+        if !self.allows(algorithm) || token.signature().len() != self.signature_bytes() {
+            return false;
+        }
+        let text = token.as_str();
+        let options = Some(lenient(header));
+        match (&self.material, algorithm) {
+            (Material::Rsa(key), Algorithm::Rs256) => key.rs256.verify_token::<NoCustomClaims>(text, options).is_ok(),
+            (Material::Rsa(key), Algorithm::Rs384) => key.rs384.verify_token::<NoCustomClaims>(text, options).is_ok(),
+            (Material::Rsa(key), Algorithm::Rs512) => key.rs512.verify_token::<NoCustomClaims>(text, options).is_ok(),
+            (Material::Rsa(key), Algorithm::Ps256) => key.ps256.verify_token::<NoCustomClaims>(text, options).is_ok(),
+            (Material::P256(key), Algorithm::Es256) => key.verify_token::<NoCustomClaims>(text, options).is_ok(),
+            (Material::P384(key), Algorithm::Es384) => key.verify_token::<NoCustomClaims>(text, options).is_ok(),
+            (Material::Ed25519(key), Algorithm::EdDsa | Algorithm::Ed25519) => {
+                key.verify_token::<NoCustomClaims>(text, options).is_ok()
+            }
+            // `allows` has refused these already.
+            (Material::Rsa(_) | Material::P256(_) | Material::P384(_) | Material::Ed25519(_), _) => false,
+        }
+    }
+
+    /// The one length that a signature of this key has: the modulus for RSA (RFC 8017 §8.1.2), R and S of fixed
+    /// length for ECDSA (RFC 7518 §3.4), 64 for Ed25519 (RFC 8032 §5.1.6).
+    const fn signature_bytes(&self) -> usize {
+        match &self.material {
+            Material::Rsa(key) => key.modulus_bytes,
+            Material::P256(_) | Material::Ed25519(_) => 64,
+            Material::P384(_) => 96,
+        }
+    }
+}
+
+/// Options under which the library judges nothing but the signature.
+///
+/// - Time: with the epoch as "now" and no tolerance no `exp` has passed (they are unsigned there), `accept_future`
+///   ends the checks of `iat` and `nbf`, and no clock is read. The sums in it cannot overflow.
+/// - `typ`: required to be what it is, since otherwise only `JWT` and names ending in `+jwt` would pass.
+/// - Length: bounded before.
+fn lenient(header: &Header) -> VerificationOptions {
+    VerificationOptions {
+        accept_future: true,
+        required_signature_type: header.media_type().map(str::to_owned),
+        time_tolerance: None,
+        max_token_length: None,
+        max_header_length: Some(usize::MAX),
+        artificial_time: Some(Duration::from_secs(0)),
+        ..VerificationOptions::default()
+    }
+}

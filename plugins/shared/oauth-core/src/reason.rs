@@ -1,0 +1,312 @@
+//! Why a request was denied, and what each reason means on the wire.
+
+/// Why a request was denied.
+///
+/// One list for all filters. It carries no text of the request, so it is safe in answers, logs and metric names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each variant is described once, in the table of `facts`")]
+pub enum Reason {
+    CredentialMissing,
+    CredentialMalformed,
+    DuplicateCredential,
+    CredentialTooLarge,
+    TokenMalformed,
+    TokenEncrypted,
+    AlgorithmNotAllowed,
+    TypeNotAllowed,
+    CriticalHeader,
+    EmbeddedKey,
+    UnknownIssuer,
+    UnknownKey,
+    KeyMismatch,
+    SignatureInvalid,
+    ClaimInvalid,
+    ClaimMissing,
+    TokenExpired,
+    TokenNotYetValid,
+    IssuedInFuture,
+    NotAnAccessToken,
+    BindingUnchecked,
+    AudienceMismatch,
+    AudienceTooBroad,
+    InsufficientScope,
+    KeysUnavailable,
+    ResourceUnknown,
+    PathRefused,
+    MethodOverride,
+    BodyTooLarge,
+    CalloutFailed,
+    DeadlineExceeded,
+    UpgradeRefused,
+    HeadersUnreadable,
+    InternalFault,
+}
+
+/// What one reason means on the wire.
+struct Facts {
+    status: u16,
+    error: Option<&'static str>,
+    challenge: bool,
+    code: &'static str,
+    description: &'static str,
+}
+
+const INVALID_REQUEST: Option<&str> = Some("invalid_request");
+const INVALID_TOKEN: Option<&str> = Some("invalid_token");
+
+/// A bad credential: RFC 6750 §3.1 invalid_request, told in a challenge.
+const fn credential(code: &'static str, description: &'static str) -> Facts {
+    Facts { status: 400, error: INVALID_REQUEST, challenge: true, code, description }
+}
+
+/// A bad token: RFC 6750 §3.1 invalid_token.
+const fn token(code: &'static str, description: &'static str) -> Facts {
+    Facts { status: 401, error: INVALID_TOKEN, challenge: true, code, description }
+}
+
+/// A bad request that has nothing to do with its credential: no challenge would help.
+const fn request(code: &'static str, description: &'static str) -> Facts {
+    Facts { status: 400, error: INVALID_REQUEST, challenge: false, code, description }
+}
+
+/// A refusal outside OAuth's error codes.
+const fn refusal(status: u16, code: &'static str, description: &'static str) -> Facts {
+    Facts { status, error: None, challenge: false, code, description }
+}
+
+impl Reason {
+    /// Every reason, for metric registration and exhaustive tests.
+    pub const ALL: &'static [Self] = &[
+        Self::CredentialMissing,
+        Self::CredentialMalformed,
+        Self::DuplicateCredential,
+        Self::CredentialTooLarge,
+        Self::TokenMalformed,
+        Self::TokenEncrypted,
+        Self::AlgorithmNotAllowed,
+        Self::TypeNotAllowed,
+        Self::CriticalHeader,
+        Self::EmbeddedKey,
+        Self::UnknownIssuer,
+        Self::UnknownKey,
+        Self::KeyMismatch,
+        Self::SignatureInvalid,
+        Self::ClaimInvalid,
+        Self::ClaimMissing,
+        Self::TokenExpired,
+        Self::TokenNotYetValid,
+        Self::IssuedInFuture,
+        Self::NotAnAccessToken,
+        Self::BindingUnchecked,
+        Self::AudienceMismatch,
+        Self::AudienceTooBroad,
+        Self::InsufficientScope,
+        Self::KeysUnavailable,
+        Self::ResourceUnknown,
+        Self::PathRefused,
+        Self::MethodOverride,
+        Self::BodyTooLarge,
+        Self::CalloutFailed,
+        Self::DeadlineExceeded,
+        Self::UpgradeRefused,
+        Self::HeadersUnreadable,
+        Self::InternalFault,
+    ];
+
+    /// The one table. Descriptions stay inside the characters of RFC 6750 §3 and name nothing of the request.
+    const fn facts(self) -> Facts {
+        match self {
+            // RFC 6750 §3.1: no authentication information, so no error code.
+            Self::CredentialMissing => Facts {
+                status: 401,
+                error: None,
+                challenge: true,
+                code: "credential_missing",
+                description: "an access token is required",
+            },
+            // RFC 6750 §2.1, RFC 9110 §11.2: not a scheme, spaces and token68.
+            Self::CredentialMalformed => credential("credential_malformed", "the Authorization header is malformed"),
+            // RFC 6750 §2 and §3.1, RFC 9449 §7.2: more than one credential in a request.
+            Self::DuplicateCredential => {
+                credential("duplicate_credential", "the request carries more than one credential")
+            }
+            // RFC 6750 §3.1: otherwise malformed; the bound is ours.
+            Self::CredentialTooLarge => credential("credential_too_large", "the access token is too large"),
+            // RFC 7515 §5.2 steps 1-4, RFC 7519 §7.2: not a compact JWS of JSON objects.
+            Self::TokenMalformed => token("token_malformed", "the access token is malformed"),
+            // RFC 7516 §9: an encrypted token, which proves nothing about who signed it.
+            Self::TokenEncrypted => token("token_encrypted", "encrypted access tokens are not supported"),
+            // RFC 8725 §3.1, RFC 9068 §4: outside the issuer's list, `none` included.
+            Self::AlgorithmNotAllowed => token("algorithm_not_allowed", "the signature algorithm is not allowed"),
+            // RFC 8725 §3.11, RFC 9068 §4: another kind of JWT.
+            Self::TypeNotAllowed => token("type_not_allowed", "the token type is not allowed"),
+            // RFC 7515 §4.1.11, RFC 7797 §7.
+            Self::CriticalHeader => token("critical_header", "the token has a critical header that is not understood"),
+            // RFC 8725 §3.10: a token must not bring its own key.
+            Self::EmbeddedKey => token("embedded_key", "the token carries its own key"),
+            // RFC 9068 §4, RFC 8414 §2.
+            Self::UnknownIssuer => token("unknown_issuer", "the token issuer is not trusted here"),
+            // RFC 7515 §4.1.4.
+            Self::UnknownKey => token("unknown_key", "the token was signed with an unknown key"),
+            // RFC 8725 §3.1: one key, one algorithm.
+            Self::KeyMismatch => token("key_mismatch", "the key does not fit the signature algorithm"),
+            // RFC 7515 §5.2 step 8.
+            Self::SignatureInvalid => token("signature_invalid", "the token signature is invalid"),
+            // RFC 7519 §4, RFC 9068 §2.2.
+            Self::ClaimInvalid => token("claim_invalid", "a claim of the token is invalid"),
+            // RFC 9068 §2.2.
+            Self::ClaimMissing => token("claim_missing", "a required claim is missing from the token"),
+            // RFC 7519 §4.1.4.
+            Self::TokenExpired => token("token_expired", "the token has expired"),
+            // RFC 7519 §4.1.5.
+            Self::TokenNotYetValid => token("token_not_yet_valid", "the token is not valid yet"),
+            // RFC 7519 §4.1.6.
+            Self::IssuedInFuture => token("issued_in_future", "the token was issued in the future"),
+            // RFC 8725 §3.12, RFC 9068 §5.
+            Self::NotAnAccessToken => token("not_an_access_token", "the token is not an access token"),
+            // RFC 7800 §3.1, RFC 9449 §7.1, RFC 8705 §3: a bound token is no bearer token.
+            Self::BindingUnchecked => {
+                token("binding_unchecked", "the token is bound to a key whose proof was not checked")
+            }
+            // RFC 9068 §4, RFC 7519 §4.1.3.
+            Self::AudienceMismatch => token("audience_mismatch", "the token is not meant for this resource"),
+            // RFC 9700 §2.3.
+            Self::AudienceTooBroad => token("audience_too_broad", "the token is meant for other resources too"),
+            // RFC 6750 §3.1.
+            Self::InsufficientScope => Facts {
+                status: 403,
+                error: Some("insufficient_scope"),
+                challenge: true,
+                code: "insufficient_scope",
+                description: "the request requires higher privileges than the token provides",
+            },
+            // RFC 9110 §15.6.4: without keys no token can be judged, and an unjudged token is not accepted.
+            Self::KeysUnavailable => refusal(503, "keys_unavailable", "the keys of the issuer are not available"),
+            // RFC 9110 §15.5.4: no configured resource; a new token would not help.
+            Self::ResourceUnknown => refusal(403, "resource_unknown", "no resource is configured for this request"),
+            // RFC 3986 §6.2.2: a path that two readers could take differently.
+            Self::PathRefused => request("path_refused", "the request path is ambiguous"),
+            // RFC 9110 §9.1: the method is the one in the request line.
+            Self::MethodOverride => request("method_override", "method override headers are not accepted"),
+            // RFC 9110 §15.5.14.
+            Self::BodyTooLarge => refusal(413, "body_too_large", "the request body is too large"),
+            // RFC 9110 §15.6.4.
+            Self::CalloutFailed => refusal(503, "callout_failed", "a service needed for the decision failed"),
+            // RFC 9110 §15.6.4.
+            Self::DeadlineExceeded => refusal(503, "deadline_exceeded", "the decision took too long"),
+            // RFC 9110 §7.8, §9.3.6: its later bytes could not be checked.
+            Self::UpgradeRefused => refusal(403, "upgrade_refused", "protocol upgrades are not accepted here"),
+            // RFC 9110 §5.5.
+            Self::HeadersUnreadable => request("headers_unreadable", "the request headers cannot be read"),
+            // RFC 9110 §15.6.4: our own fault is never a reason to let a request pass.
+            Self::InternalFault => refusal(503, "internal_fault", "the request could not be checked"),
+        }
+    }
+
+    /// HTTP status.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        self.facts().status
+    }
+
+    /// OAuth `error` code (RFC 6750 §3.1), if the reason has one.
+    #[must_use]
+    pub const fn oauth_error(self) -> Option<&'static str> {
+        self.facts().error
+    }
+
+    /// Stable snake_case code for clients, logs and metrics.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        self.facts().code
+    }
+
+    /// A fixed sentence for the developer of the client (RFC 6750 §3, `error_description`).
+    #[must_use]
+    pub const fn description(self) -> &'static str {
+        self.facts().description
+    }
+
+    /// Whether the answer carries `WWW-Authenticate`. True for every 401 (RFC 9110 §15.5.2).
+    #[must_use]
+    pub const fn has_challenge(self) -> bool {
+        self.facts().challenge
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    /// COR-08
+    #[test]
+    fn each_fault_has_its_status_and_oauth_error() {
+        let table = [
+            (Reason::CredentialMissing, 401, None),
+            (Reason::CredentialMalformed, 400, Some("invalid_request")),
+            (Reason::DuplicateCredential, 400, Some("invalid_request")),
+            (Reason::CredentialTooLarge, 400, Some("invalid_request")),
+            (Reason::TokenMalformed, 401, Some("invalid_token")),
+            (Reason::TokenEncrypted, 401, Some("invalid_token")),
+            (Reason::AlgorithmNotAllowed, 401, Some("invalid_token")),
+            (Reason::TypeNotAllowed, 401, Some("invalid_token")),
+            (Reason::CriticalHeader, 401, Some("invalid_token")),
+            (Reason::EmbeddedKey, 401, Some("invalid_token")),
+            (Reason::UnknownIssuer, 401, Some("invalid_token")),
+            (Reason::UnknownKey, 401, Some("invalid_token")),
+            (Reason::KeyMismatch, 401, Some("invalid_token")),
+            (Reason::SignatureInvalid, 401, Some("invalid_token")),
+            (Reason::ClaimInvalid, 401, Some("invalid_token")),
+            (Reason::ClaimMissing, 401, Some("invalid_token")),
+            (Reason::TokenExpired, 401, Some("invalid_token")),
+            (Reason::TokenNotYetValid, 401, Some("invalid_token")),
+            (Reason::IssuedInFuture, 401, Some("invalid_token")),
+            (Reason::NotAnAccessToken, 401, Some("invalid_token")),
+            (Reason::BindingUnchecked, 401, Some("invalid_token")),
+            (Reason::AudienceMismatch, 401, Some("invalid_token")),
+            (Reason::AudienceTooBroad, 401, Some("invalid_token")),
+            (Reason::InsufficientScope, 403, Some("insufficient_scope")),
+            (Reason::KeysUnavailable, 503, None),
+            (Reason::ResourceUnknown, 403, None),
+            (Reason::PathRefused, 400, Some("invalid_request")),
+            (Reason::MethodOverride, 400, Some("invalid_request")),
+            (Reason::BodyTooLarge, 413, None),
+            (Reason::CalloutFailed, 503, None),
+            (Reason::DeadlineExceeded, 503, None),
+            (Reason::UpgradeRefused, 403, None),
+            (Reason::HeadersUnreadable, 400, Some("invalid_request")),
+            (Reason::InternalFault, 503, None),
+        ];
+        let listed: Vec<Reason> = table.iter().map(|row| row.0).collect();
+        assert_eq!(listed, Reason::ALL);
+        for (reason, status, error) in table {
+            assert_eq!((reason.status(), reason.oauth_error()), (status, error), "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn every_reason_is_listed_once_with_a_code_of_its_own() {
+        let codes: BTreeSet<&str> = Reason::ALL.iter().map(|reason| reason.code()).collect();
+        assert_eq!(codes.len(), Reason::ALL.len());
+        // The enum has no gaps, so the last discriminant counts the variants.
+        assert_eq!(Reason::ALL.len(), Reason::InternalFault as usize + 1);
+        for code in codes {
+            assert!(code.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_'), "{code}");
+        }
+    }
+
+    /// COR-04, COR-07
+    #[test]
+    fn every_401_asks_for_a_challenge_and_every_description_fits_its_charset() {
+        for reason in Reason::ALL {
+            assert!(reason.status() != 401 || reason.has_challenge(), "{reason:?}");
+            assert!(reason.status() >= 400, "{reason:?}");
+            assert!(
+                reason.description().bytes().all(|byte| matches!(byte, 0x20..=0x21 | 0x23..=0x5b | 0x5d..=0x7e)),
+                "{reason:?}"
+            );
+        }
+    }
+}

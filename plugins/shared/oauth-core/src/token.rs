@@ -1,0 +1,120 @@
+//! From text to proof: a JWT access token (RFC 9068 §4, RFC 7519 §7.2).
+
+use std::time::Duration;
+
+use serde_json::{Map, Value};
+
+use crate::claims::Claims;
+use crate::issuer::Issuer;
+use crate::jose::{Algorithm, Compact, Header, KeySet};
+use crate::json;
+use crate::kind;
+use crate::reason::Reason;
+use crate::time::UnixTime;
+
+/// A token that has the form of one. Nothing in it is proven: it may only be used to find issuer and key.
+#[derive(Clone, Debug)]
+pub struct Unverified {
+    compact: Compact,
+    header: Header,
+    members: Map<String, Value>,
+}
+
+/// A token whose signature, issuer, times and kind were checked. Only [`Unverified::verify`] makes one.
+///
+/// Audience and scopes are still open: see [`require_audience`] and [`require_scopes`].
+///
+/// [`require_audience`]: crate::audience::require_audience
+/// [`require_scopes`]: crate::scope::require_scopes
+#[derive(Clone, Debug)]
+pub struct VerifiedToken {
+    claims: Claims,
+}
+
+impl Unverified {
+    /// Parses a token without judging it: compact form, header and claims as strict JSON objects.
+    ///
+    /// # Errors
+    /// [`Reason::CredentialTooLarge`], [`Reason::TokenEncrypted`] or [`Reason::TokenMalformed`].
+    pub fn parse(token: &str) -> Result<Self, Reason> {
+        let compact = Compact::parse(token)?;
+        let header = Header::parse(compact.header())?;
+        let members = json::parse_object(compact.payload(), json::MAX_DEPTH).map_err(|_| Reason::TokenMalformed)?;
+        Ok(Self { compact, header, members })
+    }
+
+    /// The issuer that the token claims to be from, if that is a string.
+    #[must_use]
+    pub fn issuer(&self) -> Option<&str> {
+        self.members.get("iss").and_then(Value::as_str)
+    }
+
+    /// The `kid` that the token claims to be signed with.
+    #[must_use]
+    pub fn key_id(&self) -> Option<&str> {
+        self.header.key_id()
+    }
+
+    /// Verifies the token as one of `issuer`, whose keys are `keys`, at the time `now`.
+    ///
+    /// What is cheap comes before the signature, and what would tell a forger something about the tokens that are
+    /// accepted comes after it. The types of claims are syntax, and the forger knows what they wrote.
+    ///
+    /// # Errors
+    /// In this order: [`Reason::AlgorithmNotAllowed`], [`Reason::TypeNotAllowed`], [`Reason::CriticalHeader`] or
+    /// [`Reason::EmbeddedKey`], [`Reason::UnknownIssuer`], [`Reason::UnknownKey`] or [`Reason::KeyMismatch`],
+    /// [`Reason::ClaimInvalid`] or [`Reason::ClaimMissing`], [`Reason::SignatureInvalid`], [`Reason::TokenExpired`],
+    /// [`Reason::TokenNotYetValid`] or [`Reason::IssuedInFuture`], [`Reason::NotAnAccessToken`],
+    /// [`Reason::BindingUnchecked`].
+    pub fn verify(
+        self,
+        issuer: &Issuer,
+        keys: &KeySet,
+        now: UnixTime,
+        clock_skew: Duration,
+    ) -> Result<VerifiedToken, Reason> {
+        // RFC 8725 §3.1.
+        let algorithm = Algorithm::parse(self.header.algorithm())
+            .filter(|algorithm| issuer.algorithms.contains(algorithm))
+            .ok_or(Reason::AlgorithmNotAllowed)?;
+        // RFC 9068 §4, RFC 8725 §3.11.
+        let type_proof = issuer.judge_type(self.header.media_type())?;
+        // RFC 7515 §4.1.11, RFC 8725 §3.10.
+        self.header.require_plain()?;
+        // RFC 9068 §4: byte for byte. An `iss` of another type is no known issuer either.
+        match self.members.get("iss") {
+            None => return Err(Reason::ClaimMissing),
+            Some(Value::String(claimed)) if *claimed == issuer.issuer => {}
+            Some(_) => return Err(Reason::UnknownIssuer),
+        }
+        // RFC 7515 §4.1.4.
+        let candidates = keys.candidates(algorithm, self.header.key_id())?;
+        // RFC 7519 §7.2.
+        let claims = Claims::from_members(self.members, issuer.profile)?;
+        // RFC 7515 §5.2.
+        if !candidates.iter().any(|key| key.proves(algorithm, &self.compact, &self.header)) {
+            return Err(Reason::SignatureInvalid);
+        }
+        claims.require_current(now, clock_skew)?;
+        kind::require_access_token(&claims, issuer.profile, type_proof)?;
+        // RFC 9449 §7.1, RFC 8705 §3: possession was not proven, so the token is worth nothing to its bearer.
+        if claims.is_bound() {
+            return Err(Reason::BindingUnchecked);
+        }
+        Ok(VerifiedToken { claims })
+    }
+}
+
+impl VerifiedToken {
+    /// Its claims.
+    #[must_use]
+    pub const fn claims(&self) -> &Claims {
+        &self.claims
+    }
+
+    /// Its issuer, which is a configured one.
+    #[must_use]
+    pub fn issuer(&self) -> &str {
+        self.claims.issuer()
+    }
+}
