@@ -2,11 +2,15 @@
 //! received, what was logged), never the order of host calls. The same scenario runs on the emulator
 //! ([`Wasmtime`]) and on a real Envoy (feature `envoy`), through the [`Runner`] trait.
 
+#[cfg(feature = "envoy")]
+pub mod envoy;
 pub mod gateway;
 pub mod http;
 pub mod outcome;
 pub mod runner;
 
+#[cfg(feature = "envoy")]
+pub use envoy::Envoy;
 pub use gateway::{Gateway, Plugin, plugin};
 pub use http::{Protocol, Reply, Request, Response, get, post, request};
 pub use outcome::Outcome;

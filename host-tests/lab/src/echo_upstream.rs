@@ -46,11 +46,7 @@ impl Responding {
     /// A response with this body and no fields.
     #[must_use]
     pub fn new(status: u16, body: impl Into<Vec<u8>>) -> Self {
-        Self {
-            status,
-            headers: Vec::new(),
-            body: body.into(),
-        }
+        Self { status, headers: Vec::new(), body: body.into() }
     }
 }
 
@@ -83,21 +79,14 @@ impl EchoUpstream {
     ///
     /// # Errors
     /// If no port can be bound.
-    pub fn start_with(
-        handler: impl Fn(&WireRequest) -> Answer + Send + Sync + 'static,
-    ) -> std::io::Result<Self> {
+    pub fn start_with(handler: impl Fn(&WireRequest) -> Answer + Send + Sync + 'static) -> std::io::Result<Self> {
         let (address, listener) = runtime::bind(0)?;
         let record = Arc::new(Record::default());
         let handler: Handler = Arc::new(handler);
         let recording = Arc::clone(&record);
-        let serving = runtime::accept(listener, move |stream| {
-            serve(stream, Arc::clone(&recording), Arc::clone(&handler))
-        });
-        Ok(Self {
-            address,
-            record,
-            _serving: serving,
-        })
+        let serving =
+            runtime::accept(listener, move |stream| serve(stream, Arc::clone(&recording), Arc::clone(&handler)));
+        Ok(Self { address, record, _serving: serving })
     }
 
     /// Where it listens.

@@ -6,6 +6,6 @@ mod log;
 mod provision;
 
 pub use bootstrap::{Bootstrap, Cluster, FailurePolicy, StatsTag, WasmFilter};
-pub use launch::{Config, LaunchError, RunningEnvoy, launch, validate};
+pub use launch::{Config, LaunchError, RunningEnvoy, launch, target_dir, validate};
 pub use log::{configuration_was_refused, traps};
 pub use provision::{EnvoyBinary, provision};

@@ -25,11 +25,7 @@ pub fn send(address: SocketAddr, request: &WireRequest, timeout: Duration) -> Re
 }
 
 /// Sends all requests at once and waits for the end of each.
-pub fn send_all(
-    address: SocketAddr,
-    requests: &[WireRequest],
-    timeout: Duration,
-) -> Vec<Result<WireResponse>> {
+pub fn send_all(address: SocketAddr, requests: &[WireRequest], timeout: Duration) -> Vec<Result<WireResponse>> {
     let sent: Vec<_> = requests
         .iter()
         .cloned()
@@ -58,15 +54,9 @@ pub fn get(address: SocketAddr, path: &str, timeout: Duration) -> Result<WireRes
     send(address, &request, timeout)
 }
 
-pub(crate) async fn send_async(
-    address: SocketAddr,
-    request: &WireRequest,
-    timeout: Duration,
-) -> Result<WireResponse> {
+pub(crate) async fn send_async(address: SocketAddr, request: &WireRequest, timeout: Duration) -> Result<WireResponse> {
     let exchange = async {
-        let stream = TcpStream::connect(address)
-            .await
-            .with_context(|| format!("nothing listens on {address}"))?;
+        let stream = TcpStream::connect(address).await.with_context(|| format!("nothing listens on {address}"))?;
         stream.set_nodelay(true)?;
         match request.version {
             Version::Http1 => over_http1(stream, request).await,
@@ -113,28 +103,20 @@ async fn over_http1(mut stream: TcpStream, request: &WireRequest) -> Result<Wire
 }
 
 async fn over_http2(stream: TcpStream, request: &WireRequest) -> Result<WireResponse> {
-    let (sender, connection) = h2::client::handshake(stream)
-        .await
-        .context("the HTTP/2 handshake failed")?;
+    let (sender, connection) = h2::client::handshake(stream).await.context("the HTTP/2 handshake failed")?;
     let connection = runtime::Task::spawn(async move {
         let _ = connection.await;
     });
     let mut response = WireResponse::default();
     let head = http2_head(request)?;
     let ends_at_once = request.chunks.is_empty() && request.trailers.is_none();
-    let mut sender = sender
-        .ready()
-        .await
-        .context("the HTTP/2 connection broke")?;
-    let (answer, mut body) = sender
-        .send_request(head, ends_at_once)
-        .context("HTTP/2 cannot carry this request")?;
+    let mut sender = sender.ready().await.context("the HTTP/2 connection broke")?;
+    let (answer, mut body) = sender.send_request(head, ends_at_once).context("HTTP/2 cannot carry this request")?;
     let reading = async {
         let (head, mut stream) = answer.await?.into_parts();
         response.status = head.status.as_u16();
         response.headers = http2::fields(&head.headers);
-        response.trailers =
-            http2::read_body(&mut stream, |data| response.body.extend_from_slice(&data)).await?;
+        response.trailers = http2::read_body(&mut stream, |data| response.body.extend_from_slice(&data)).await?;
         response.complete = true;
         Ok::<_, anyhow::Error>(())
     };
@@ -161,10 +143,7 @@ fn http2_head(request: &WireRequest) -> Result<http::Request<()>> {
         uri = uri.path_and_query(request.path.as_slice());
     }
     let uri = uri.build().with_context(|| {
-        format!(
-            "the client cannot carry the path {:?} over HTTP/2",
-            String::from_utf8_lossy(&request.path)
-        )
+        format!("the client cannot carry the path {:?} over HTTP/2", String::from_utf8_lossy(&request.path))
     })?;
     let mut head = http::Request::builder()
         .method(request.method.as_str())

@@ -62,10 +62,7 @@ pub(crate) fn bind(port: u16) -> std::io::Result<(SocketAddr, TcpListener)> {
 }
 
 /// Serves every connection by `serve`; all of them end when the task is dropped.
-pub(crate) fn accept<F>(
-    listener: TcpListener,
-    serve: impl Fn(TcpStream) -> F + Send + 'static,
-) -> Task
+pub(crate) fn accept<F>(listener: TcpListener, serve: impl Fn(TcpStream) -> F + Send + 'static) -> Task
 where
     F: Future<Output = ()> + Send + 'static,
 {
@@ -87,13 +84,8 @@ where
 }
 
 /// Seconds since the epoch by the real clock: the one that Envoy has, too.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the lab stands outside the filters, in real time"
-)]
+#[expect(clippy::disallowed_methods, reason = "the lab stands outside the filters, in real time")]
 #[must_use]
 pub fn unix_now() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |elapsed| elapsed.as_secs())
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |elapsed| elapsed.as_secs())
 }

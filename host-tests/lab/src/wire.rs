@@ -62,8 +62,5 @@ impl WireResponse {
 /// The first value of a field by case-insensitive name.
 #[must_use]
 pub fn find<'a>(fields: &'a [Field], name: &str) -> Option<&'a [u8]> {
-    fields
-        .iter()
-        .find(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes()))
-        .map(|(_, value)| value.as_slice())
+    fields.iter().find(|(n, _)| n.eq_ignore_ascii_case(name.as_bytes())).map(|(_, value)| value.as_slice())
 }

@@ -60,14 +60,7 @@ pub(super) async fn serve(stream: TcpStream, record: Arc<Record>, handler: Handl
             }
             Answer::Truncated(answer) => {
                 let promised = answer.body.len().saturating_add(MISSING);
-                write
-                    .write_all(&response(
-                        answer.status,
-                        &answer.headers,
-                        promised,
-                        &answer.body,
-                    ))
-                    .await?;
+                write.write_all(&response(answer.status, &answer.headers, promised, &answer.body)).await?;
                 return Ok(());
             }
         }
@@ -75,18 +68,12 @@ pub(super) async fn serve(stream: TcpStream, record: Arc<Record>, handler: Handl
 }
 
 fn request(head: RequestHead) -> WireRequest {
-    let (hosts, headers): (Vec<_>, Vec<_>) = head
-        .headers
-        .into_iter()
-        .partition(|(name, _)| name.eq_ignore_ascii_case(b"host"));
+    let (hosts, headers): (Vec<_>, Vec<_>) =
+        head.headers.into_iter().partition(|(name, _)| name.eq_ignore_ascii_case(b"host"));
     WireRequest {
         method: head.method,
         path: head.path,
-        authority: hosts
-            .into_iter()
-            .next()
-            .map(|(_, value)| value)
-            .unwrap_or_default(),
+        authority: hosts.into_iter().next().map(|(_, value)| value).unwrap_or_default(),
         headers,
         version: Version::Http1,
         ..WireRequest::default()

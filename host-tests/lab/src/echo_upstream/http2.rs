@@ -32,16 +32,8 @@ async fn serve_stream(
     let (head, mut body) = request.into_parts();
     let place = record.arrived(WireRequest {
         method: head.method.to_string(),
-        path: head
-            .uri
-            .path_and_query()
-            .map(|path| path.as_str().as_bytes().to_vec())
-            .unwrap_or_default(),
-        authority: head
-            .uri
-            .authority()
-            .map(|authority| authority.as_str().as_bytes().to_vec())
-            .unwrap_or_default(),
+        path: head.uri.path_and_query().map(|path| path.as_str().as_bytes().to_vec()).unwrap_or_default(),
+        authority: head.uri.authority().map(|authority| authority.as_str().as_bytes().to_vec()).unwrap_or_default(),
         headers: http2::fields(&head.headers),
         version: Version::Http2,
         ..WireRequest::default()

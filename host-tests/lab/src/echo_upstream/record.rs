@@ -27,10 +27,7 @@ impl Record {
     /// Notes a request whose header fields were read, and gives back its place.
     pub(super) fn arrived(&self, request: WireRequest) -> usize {
         let mut received = self.lock();
-        received.push(Received {
-            request,
-            complete: false,
-        });
+        received.push(Received { request, complete: false });
         self.grown.notify_all();
         received.len().saturating_sub(1)
     }

@@ -2,6 +2,7 @@
 
 use std::{net::SocketAddr, path::PathBuf, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 const TYPES: &str = "type.googleapis.com/";
@@ -32,8 +33,8 @@ pub struct WasmFilter {
     /// The name of the filter, of the plugin and its `root_id`.
     pub name: String,
     code: Code,
-    /// The plugin's configuration, handed over as a StringValue.
-    pub configuration: String,
+    /// The plugin's configuration, handed over as a StringValue, or as a BytesValue where it is not UTF-8.
+    pub configuration: Vec<u8>,
     /// The namespace of shared data and queues; our configurations give each filter its own.
     pub vm_id: String,
     pub failure_policy: FailurePolicy,
@@ -42,20 +43,16 @@ pub struct WasmFilter {
 
 impl WasmFilter {
     /// A filter from a module file, with the settings that we ship and a `vm_id` of its own: its name.
-    pub fn new(
-        name: impl Into<String>,
-        module: impl Into<PathBuf>,
-        configuration: impl Into<String>,
-    ) -> Self {
+    pub fn new(name: impl Into<String>, module: impl Into<PathBuf>, configuration: impl Into<Vec<u8>>) -> Self {
         Self::with_code(name.into(), Code::File(module.into()), configuration.into())
     }
 
     /// A filter from a module in base64, without configuration.
     pub fn inline(name: impl Into<String>, base64: impl Into<String>) -> Self {
-        Self::with_code(name.into(), Code::Inline(base64.into()), String::new())
+        Self::with_code(name.into(), Code::Inline(base64.into()), Vec::new())
     }
 
-    fn with_code(name: String, code: Code, configuration: String) -> Self {
+    fn with_code(name: String, code: Code, configuration: Vec<u8>) -> Self {
         Self {
             vm_id: name.clone(),
             name,
@@ -92,6 +89,15 @@ impl WasmFilter {
             Code::File(path) => json!({"filename": path}),
             Code::Inline(base64) => json!({"inline_bytes": base64}),
         };
+        let configuration = match std::str::from_utf8(&self.configuration) {
+            Ok(text) => {
+                json!({"@type": format!("{TYPES}google.protobuf.StringValue"), "value": text})
+            }
+            Err(_) => json!({
+                "@type": format!("{TYPES}google.protobuf.BytesValue"),
+                "value": STANDARD.encode(&self.configuration),
+            }),
+        };
         let policy = match self.failure_policy {
             FailurePolicy::Reload => "FAIL_RELOAD",
             FailurePolicy::Closed => "FAIL_CLOSED",
@@ -106,10 +112,7 @@ impl WasmFilter {
                     "root_id": self.name,
                     "failure_policy": policy,
                     "allow_on_headers_stop_iteration": self.allow_on_headers_stop_iteration,
-                    "configuration": {
-                        "@type": format!("{TYPES}google.protobuf.StringValue"),
-                        "value": self.configuration,
-                    },
+                    "configuration": configuration,
                     "vm_config": {
                         "vm_id": self.vm_id,
                         "runtime": "envoy.wasm.runtime.v8",
@@ -133,11 +136,7 @@ pub struct Cluster {
 impl Cluster {
     /// A cluster that speaks HTTP/1.1.
     pub fn new(name: impl Into<String>, address: SocketAddr) -> Self {
-        Self {
-            name: name.into(),
-            address,
-            http2: false,
-        }
+        Self { name: name.into(), address, http2: false }
     }
 
     fn to_json(&self) -> Value {
@@ -250,21 +249,15 @@ impl Bootstrap {
     /// Adds a label that is cut out of metric names.
     #[must_use]
     pub fn stats_tag(mut self, name: impl Into<String>, regex: impl Into<String>) -> Self {
-        self.stats_tags.push(StatsTag {
-            name: name.into(),
-            regex: regex.into(),
-        });
+        self.stats_tags.push(StatsTag { name: name.into(), regex: regex.into() });
         self
     }
 
     /// The configuration as Envoy reads it.
     #[must_use]
     pub fn to_json(&self) -> Value {
-        let tags: Vec<Value> = self
-            .stats_tags
-            .iter()
-            .map(|tag| json!({"tag_name": tag.name, "regex": tag.regex}))
-            .collect();
+        let tags: Vec<Value> =
+            self.stats_tags.iter().map(|tag| json!({"tag_name": tag.name, "regex": tag.regex})).collect();
         json!({
             "admin": {"address": socket(SocketAddr::from(([127, 0, 0, 1], 0)))},
             "stats_config": {"stats_tags": tags},

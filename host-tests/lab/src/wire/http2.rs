@@ -16,10 +16,8 @@ pub(crate) fn header_map(fields: &[Field]) -> Result<HeaderMap> {
     for (name, value) in fields {
         let shown = String::from_utf8_lossy(name);
         map.append(
-            HeaderName::from_bytes(name)
-                .with_context(|| format!("HTTP/2 cannot carry the field name {shown:?}"))?,
-            HeaderValue::from_bytes(value)
-                .with_context(|| format!("HTTP/2 cannot carry the value of {shown}"))?,
+            HeaderName::from_bytes(name).with_context(|| format!("HTTP/2 cannot carry the field name {shown:?}"))?,
+            HeaderValue::from_bytes(value).with_context(|| format!("HTTP/2 cannot carry the value of {shown}"))?,
         );
     }
     Ok(map)
@@ -27,9 +25,7 @@ pub(crate) fn header_map(fields: &[Field]) -> Result<HeaderMap> {
 
 /// A header map as fields.
 pub(crate) fn fields(map: &HeaderMap) -> Vec<Field> {
-    map.iter()
-        .map(|(name, value)| (name.as_str().as_bytes().to_vec(), value.as_bytes().to_vec()))
-        .collect()
+    map.iter().map(|(name, value)| (name.as_str().as_bytes().to_vec(), value.as_bytes().to_vec())).collect()
 }
 
 /// Sends the pieces as DATA frames, within the peer's flow control, then the trailers, or ends with the last piece.
@@ -66,10 +62,7 @@ async fn send_data(stream: &mut SendStream<Bytes>, mut data: Bytes, last: bool) 
 }
 
 /// Reads a body piece by piece, gives each to `sink`, and returns the trailers, if any.
-pub(crate) async fn read_body(
-    stream: &mut RecvStream,
-    mut sink: impl FnMut(Bytes),
-) -> Result<Option<Vec<Field>>> {
+pub(crate) async fn read_body(stream: &mut RecvStream, mut sink: impl FnMut(Bytes)) -> Result<Option<Vec<Field>>> {
     while let Some(data) = stream.data().await {
         let data = data?;
         stream.flow_control().release_capacity(data.len())?;

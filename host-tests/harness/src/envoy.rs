@@ -1,0 +1,221 @@
+//! The same scenarios on a real Envoy: real connections, real threads, a real clock.
+
+mod messages;
+mod watch;
+
+use std::{
+    path::PathBuf,
+    sync::{
+        LazyLock, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
+};
+
+use fourleg_lab::{
+    echo_upstream::EchoUpstream,
+    envoy::{
+        Bootstrap, Cluster, Config, EnvoyBinary, LaunchError, RunningEnvoy, WasmFilter,
+        configuration_was_refused, launch, provision, target_dir, traps,
+    },
+    raw_client, unix_now,
+};
+
+use crate::{
+    gateway::{Gateway, Handler, Plugin},
+    http::Request,
+    outcome::Outcome,
+    runner::{ConfigRejected, Runner, Running},
+};
+use messages::{answer, number_of, request_from_wire, request_to_wire, response_from_wire};
+use watch::Canaries;
+
+/// No exchange takes longer, whatever a scenario makes hang: then it fails with a message instead of blocking the run.
+const TIMEOUT: Duration = Duration::from_secs(30);
+/// How long Envoy may take to finish its streams after the clients have seen the end of theirs.
+const SETTLE_WITHIN: Duration = Duration::from_secs(2);
+
+/// Fetched once in a process; the error is kept, so that every test says what is missing.
+static BINARY: LazyLock<Result<EnvoyBinary, String>> =
+    LazyLock::new(|| provision(&|line| eprintln!("{line}")).map_err(|error| format!("{error:#}")));
+
+/// Runs gateways on the real Envoy that `ENVOY_BIN` names, else on the pinned one, which it fetches at first use.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Envoy;
+
+impl Runner for Envoy {
+    fn name(&self) -> &'static str {
+        "envoy"
+    }
+
+    fn start(&self, gateway: Gateway) -> Result<Box<dyn Running>, ConfigRejected> {
+        let binary = BINARY
+            .as_ref()
+            .unwrap_or_else(|error| panic!("no Envoy to test on: {error}"));
+        let upstream = serve(&gateway.upstream);
+        let mut bootstrap = Bootstrap::before(upstream.address());
+        for (index, plugin) in gateway.plugins.iter().enumerate() {
+            bootstrap = bootstrap.filter(filter(index, plugin));
+        }
+        let mut clusters = Vec::new();
+        for (name, handler) in &gateway.clusters {
+            let cluster = serve(handler);
+            bootstrap = bootstrap.cluster(Cluster::new(name, cluster.address()));
+            clusters.push(cluster);
+        }
+        match launch(binary, &Config::Json(bootstrap.to_json()), gateway.workers) {
+            Ok(envoy) => Ok(Box::new(OnEnvoy {
+                envoy,
+                upstream,
+                _clusters: clusters,
+                numbers: AtomicU64::new(0),
+                canaries: Mutex::new(Canaries::new(gateway.canaries)),
+            })),
+            Err(LaunchError::Refused { logs }) if configuration_was_refused(&logs) => {
+                Err(ConfigRejected { logs })
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// A gateway on Envoy. When it is dropped, the log is searched for crashed VMs and leaked secrets.
+struct OnEnvoy {
+    envoy: RunningEnvoy,
+    upstream: EchoUpstream,
+    _clusters: Vec<EchoUpstream>,
+    /// Requests carry a number, by which the upstream's record is told apart.
+    numbers: AtomicU64,
+    canaries: Mutex<Canaries>,
+}
+
+impl Running for OnEnvoy {
+    fn now(&self) -> u64 {
+        unix_now()
+    }
+
+    fn send_all(&self, requests: Vec<Request>) -> Vec<Outcome> {
+        let mut canaries = self.canaries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut numbers = Vec::with_capacity(requests.len());
+        let mut wired = Vec::with_capacity(requests.len());
+        for request in requests {
+            canaries.watch_credentials(&request);
+            let number = self.numbers.fetch_add(1, Ordering::Relaxed);
+            numbers.push(number);
+            wired.push(request_to_wire(request, number));
+        }
+        let responses = raw_client::send_all(self.envoy.address(), &wired, TIMEOUT);
+        self.settle();
+        let received = self.upstream.received();
+        let mut outcomes = Vec::with_capacity(numbers.len());
+        for (number, response) in numbers.into_iter().zip(responses) {
+            let response = response.unwrap_or_else(|error| {
+                let sent = wired
+                    .iter()
+                    .find(|request| number_of(&request.headers) == Some(number));
+                panic!("{error:#}; the request was {sent:?}")
+            });
+            if let Some(secret) = canaries.found_in_response(&response) {
+                panic!("the client saw a secret ({secret}) in {response:?}");
+            }
+            outcomes.push(Outcome {
+                response: response_from_wire(response),
+                upstream: received
+                    .iter()
+                    .filter(|entry| number_of(&entry.request.headers) == Some(number))
+                    .map(|entry| request_from_wire(&entry.request))
+                    .collect(),
+            });
+        }
+        outcomes
+    }
+
+    fn pass(&self, time: Duration) {
+        thread::sleep(time);
+    }
+
+    fn logs(&self) -> Vec<String> {
+        self.envoy.logs()
+    }
+}
+
+impl OnEnvoy {
+    /// Waits until Envoy has finished its streams and all that it sent upstream has arrived there: a request that a
+    /// faulty filter both denies and lets through reaches the upstream *after* the client got its answer.
+    fn settle(&self) {
+        let start = Instant::now();
+        while start.elapsed() < SETTLE_WITHIN {
+            let active = self.metric("http.gateway.downstream_rq_active");
+            let sent = self.metric("cluster.upstream.upstream_rq_total");
+            if active == 0 && self.upstream.received().len() as u64 >= sent {
+                return;
+            }
+            thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn metric(&self, name: &str) -> u64 {
+        self.envoy
+            .metric(name)
+            .unwrap_or_else(|error| panic!("Envoy is gone: {error:#}"))
+            .unwrap_or_default()
+    }
+}
+
+impl Drop for OnEnvoy {
+    fn drop(&mut self) {
+        // Ended first, so that the log is whole.
+        let logs = self.envoy.stop();
+        if thread::panicking() {
+            return;
+        }
+        let mut faults: Vec<String> = traps(&logs)
+            .into_iter()
+            .map(|line| format!("a VM has trapped: {line}"))
+            .collect();
+        let canaries = self.canaries.lock().unwrap_or_else(PoisonError::into_inner);
+        for line in &logs {
+            if let Some(secret) = canaries.found_in(line) {
+                // Without the line itself: this text goes to another log.
+                faults.push(format!("Envoy's log shows a secret: {secret}"));
+            }
+        }
+        drop(canaries);
+        if !faults.is_empty() {
+            let file = self.envoy.keep_files();
+            panic!("{}\nthe whole log: {}", faults.join("\n"), file.display());
+        }
+    }
+}
+
+fn filter(index: usize, plugin: &Plugin) -> WasmFilter {
+    // Unique, as in our configurations: shared data is keyed by nothing else.
+    let vm_id = plugin
+        .vm_id
+        .clone()
+        .unwrap_or_else(|| format!("{}-{index}", plugin.module));
+    WasmFilter::new(&plugin.module, module_file(plugin), plugin.config.clone())
+        .vm_id(vm_id)
+        .allow_on_headers_stop_iteration(plugin.allow_on_headers_stop_iteration)
+}
+
+fn module_file(plugin: &Plugin) -> PathBuf {
+    let path = plugin.path.clone().unwrap_or_else(|| {
+        target_dir()
+            .join("wasm")
+            .join(format!("{}.wasm", plugin.module))
+    });
+    assert!(
+        path.is_file(),
+        "there is no {}; type: cargo xtask build",
+        path.display()
+    );
+    path
+}
+
+fn serve(handler: &Handler) -> EchoUpstream {
+    let handler = Handler::clone(handler);
+    EchoUpstream::start_with(move |request| answer(handler(&request_from_wire(request))))
+        .unwrap_or_else(|error| panic!("no loopback port for an upstream: {error}"))
+}
