@@ -1,1 +1,175 @@
-//! (in the making)
+//! A filter whose policy is a script, so that the driver of filter-kit can be tested in the emulator and in a real
+//! Envoy alike. Not for operators.
+//!
+//! The configuration maps paths to lists of acts; an act that waits goes on with the next one. An allowed request
+//! carries `x-probe-trace`, which says what the policy got on the way.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use filter_kit::{
+    policy::{Callout, CalloutOutcome, Input, Note, Policy, RequestEdits, Step},
+    request::RequestHead,
+};
+use oauth_core::{
+    config::{self, Problems},
+    denial::{Denial, Reason},
+    time::UnixTime,
+};
+use serde::Deserialize;
+
+/// The scripted policy.
+#[derive(Debug)]
+pub struct Probe;
+
+/// The script.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Script {
+    routes: BTreeMap<String, Vec<Act>>,
+    /// Shared callouts to start at configure and again at each tick.
+    upkeep: Vec<Call>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "snake_case")]
+enum Act {
+    Allow(Edits),
+    Deny,
+    Call(Call),
+    ReadBody(ReadBody),
+    /// Asks for the same call for ever.
+    CallForever(Call),
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Edits {
+    set: BTreeMap<String, String>,
+    remove: Vec<String>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Call {
+    cluster: String,
+    key: Option<String>,
+    timeout_ms: u64,
+    /// Whether a failed call still lets the script go on.
+    #[serde(default)]
+    may_fail: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct ReadBody {
+    limit: usize,
+    deny_if_it_holds: Option<String>,
+}
+
+/// Where a request stands in its script.
+#[derive(Clone, Debug, Default)]
+pub struct Place {
+    path: String,
+    next: usize,
+    trace: Vec<String>,
+}
+
+impl Call {
+    fn callout(&self) -> Callout {
+        Callout {
+            key: self.key.clone(),
+            cluster: self.cluster.clone(),
+            method: "GET",
+            authority: "probe.example".to_owned(),
+            path: "/asked".to_owned(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            timeout: Duration::from_millis(self.timeout_ms),
+            expect: &[200],
+        }
+    }
+}
+
+impl Policy for Probe {
+    const NAME: &'static str = "driver_probe";
+    type Settings = Script;
+    /// How often each key was learned of.
+    type Shared = BTreeMap<String, u32>;
+    type Waiting = Place;
+
+    fn configure(document: &[u8]) -> Result<(Script, Self::Shared), Problems> {
+        let (script, problems) = config::read(document);
+        Ok((problems.into_result(script)?, BTreeMap::new()))
+    }
+
+    fn begin(script: &Script, _: &mut Self::Shared, request: &RequestHead, _: UnixTime) -> Step<Place> {
+        let path = request.fields().only(":path").map(|path| String::from_utf8_lossy(path).into_owned());
+        next(script, Place { path: path.unwrap_or_default(), ..Place::default() })
+    }
+
+    fn resume(
+        script: &Script,
+        shared: &mut Self::Shared,
+        mut place: Place,
+        input: Input<'_>,
+        _: UnixTime,
+    ) -> Step<Place> {
+        let act = script.routes.get(&place.path).and_then(|acts| acts.get(place.next));
+        match (input, act) {
+            (Input::Body(body), Some(Act::ReadBody(read))) => {
+                let body = String::from_utf8_lossy(body);
+                if read.deny_if_it_holds.as_ref().is_some_and(|evil| body.contains(evil)) {
+                    return Step::Deny(Denial::plain(Reason::PathRefused));
+                }
+                place.trace.push(format!("body:{}", body.len()));
+            }
+            (Input::Callout(outcome), Some(Act::Call(call))) => {
+                let ok = matches!(outcome, CalloutOutcome::Answer { .. });
+                if !ok && !call.may_fail {
+                    return Step::Deny(Denial::plain(Reason::CalloutFailed));
+                }
+                place.trace.push(told(outcome));
+                if let Some(key) = &call.key {
+                    place.trace.push(format!("learned:{}", shared.get(key).copied().unwrap_or(0)));
+                }
+            }
+            (Input::Callout(_), Some(Act::CallForever(call))) => return Step::Call(call.callout(), place),
+            _ => return Step::Deny(Denial::plain(Reason::InternalFault)),
+        }
+        place.next = place.next.saturating_add(1);
+        next(script, place)
+    }
+
+    fn learn(_: &Script, shared: &mut Self::Shared, key: &str, outcome: CalloutOutcome<'_>, _: UnixTime) -> Vec<Note> {
+        let times = shared.entry(key.to_owned()).or_default();
+        *times = times.saturating_add(1);
+        vec![Note::Info(format!("learned {key}: {}", told(outcome)))]
+    }
+
+    fn upkeep(script: &Script, _: &mut Self::Shared, _: UnixTime) -> Vec<Callout> {
+        script.upkeep.iter().map(Call::callout).collect()
+    }
+}
+
+fn told(outcome: CalloutOutcome<'_>) -> String {
+    match outcome {
+        CalloutOutcome::Answer { status, body } => format!("call:{status}:{}", body.len()),
+        CalloutOutcome::Failed(fault) => format!("failed:{fault}"),
+    }
+}
+
+fn next(script: &Script, place: Place) -> Step<Place> {
+    match script.routes.get(&place.path).and_then(|acts| acts.get(place.next)) {
+        Some(Act::Allow(edits)) => {
+            let mut set: Vec<(String, String)> = edits.set.clone().into_iter().collect();
+            set.push(("x-probe-trace".to_owned(), place.trace.join(" ")));
+            Step::Allow(RequestEdits { remove: edits.remove.clone(), set })
+        }
+        Some(Act::Call(call) | Act::CallForever(call)) => Step::Call(call.callout(), place),
+        Some(Act::ReadBody(read)) => Step::ReadBody { limit: read.limit, then: place },
+        Some(Act::Deny) | None => Step::Deny(Denial::plain(Reason::ResourceUnknown)),
+    }
+}
+
+#[cfg(target_family = "wasm")]
+filter_kit::filter!(Probe);

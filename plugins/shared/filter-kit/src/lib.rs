@@ -1,1 +1,19 @@
-//! (in the making)
+//! The edge between a pure policy and the proxy.
+//!
+//! A filter is a [`policy::Policy`]: a pure function from settings, a request's head and what came back to a
+//! [`policy::Step`]. The driver (on wasm only) owns the life of every request and is the only code that talks to
+//! the proxy; the SDK is a dependency on wasm alone, so a policy that touches the proxy does not compile natively.
+
+pub mod fields;
+pub mod issuers;
+pub mod matching;
+pub mod path;
+pub mod policy;
+pub mod request;
+
+#[cfg(target_family = "wasm")]
+pub mod driver;
+#[cfg(target_family = "wasm")]
+mod host;
+#[cfg(target_family = "wasm")]
+mod registry;

@@ -7,12 +7,14 @@
 pub mod audience;
 pub mod challenge;
 pub mod claims;
+pub mod config;
 pub mod credential;
 pub mod denial;
 mod dialect;
 pub mod issuer;
 pub mod jose;
 pub mod json;
+pub mod key_source;
 mod kind;
 pub mod reason;
 pub mod scope;

@@ -1,0 +1,211 @@
+//! The host functions whose failure must be an answer, not a trap.
+//!
+//! The SDK's wrappers panic on any status they do not expect, and a panic takes the VM down for every request of
+//! the worker. These declare the same functions and hand every status back.
+
+#![allow(unsafe_code, reason = "calls into the proxy")]
+
+use std::ptr;
+
+use oauth_core::time::UnixTime;
+
+use crate::fields::Fields;
+
+/// A host call that did not work; holds the proxy-wasm status.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Refused(pub(crate) u32);
+
+type Result<T> = std::result::Result<T, Refused>;
+
+/// A header map of the ABI.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub(crate) enum Map {
+    RequestHeaders = 0,
+    RequestTrailers = 1,
+    CallResponseHeaders = 6,
+}
+
+/// A buffer of the ABI.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub(crate) enum Buffer {
+    RequestBody = 0,
+    CallResponseBody = 4,
+    PluginConfiguration = 7,
+}
+
+/// Log levels of the ABI that Fourleg uses.
+#[derive(Clone, Copy)]
+#[repr(u32)]
+pub(crate) enum Level {
+    Debug = 1,
+    Info = 2,
+    Warn = 3,
+    Error = 4,
+}
+
+mod raw {
+    #[link(wasm_import_module = "env")]
+    unsafe extern "C" {
+        pub(super) fn proxy_log(level: u32, text: *const u8, size: usize) -> u32;
+        pub(super) fn proxy_get_current_time_nanoseconds(time: *mut u64) -> u32;
+        pub(super) fn proxy_set_tick_period_milliseconds(period: u32) -> u32;
+        pub(super) fn proxy_get_buffer_bytes(
+            buffer: u32,
+            start: usize,
+            most: usize,
+            data: *mut *mut u8,
+            size: *mut usize,
+        ) -> u32;
+        pub(super) fn proxy_get_header_map_pairs(map: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+        pub(super) fn proxy_replace_header_map_value(
+            map: u32,
+            name: *const u8,
+            name_size: usize,
+            value: *const u8,
+            value_size: usize,
+        ) -> u32;
+        pub(super) fn proxy_remove_header_map_value(map: u32, name: *const u8, name_size: usize) -> u32;
+        pub(super) fn proxy_continue_stream(stream: u32) -> u32;
+        pub(super) fn proxy_send_local_response(
+            status: u32,
+            details: *const u8,
+            details_size: usize,
+            body: *const u8,
+            body_size: usize,
+            headers: *const u8,
+            headers_size: usize,
+            grpc: i32,
+        ) -> u32;
+        pub(super) fn proxy_set_effective_context(context: u32) -> u32;
+        pub(super) fn proxy_register_shared_queue(name: *const u8, size: usize, queue: *mut u32) -> u32;
+        pub(super) fn proxy_enqueue_shared_queue(queue: u32, data: *const u8, size: usize) -> u32;
+        pub(super) fn proxy_dequeue_shared_queue(queue: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+        pub(super) fn proxy_define_metric(kind: u32, name: *const u8, size: usize, metric: *mut u32) -> u32;
+        pub(super) fn proxy_increment_metric(metric: u32, by: i64) -> u32;
+    }
+}
+
+fn done(status: u32) -> Result<()> {
+    if status == 0 { Ok(()) } else { Err(Refused(status)) }
+}
+
+/// Takes over memory that the host filled; it was allocated for us by the SDK's `proxy_on_memory_allocate`, as a
+/// `Vec<u8>` whose capacity is its size.
+fn take(status: u32, data: *mut u8, size: usize) -> Result<Vec<u8>> {
+    done(status)?;
+    if data.is_null() || size == 0 {
+        return Ok(Vec::new());
+    }
+    // SAFETY: see above; the host gives each block away once.
+    Ok(unsafe { Vec::from_raw_parts(data, size, size) })
+}
+
+/// Writes a line to the proxy's log. Never a token or secret.
+pub(crate) fn log(level: Level, text: &str) {
+    // SAFETY: the host reads `text` during the call. A log that fails has no better place to be told.
+    let _ = unsafe { raw::proxy_log(level as u32, text.as_ptr(), text.len()) };
+}
+
+pub(crate) fn now() -> Result<UnixTime> {
+    let mut nanoseconds = 0_u64;
+    // SAFETY: the host writes one u64.
+    done(unsafe { raw::proxy_get_current_time_nanoseconds(&raw mut nanoseconds) })?;
+    i64::try_from(nanoseconds / 1_000_000).map(UnixTime::from_millis).map_err(|_| Refused(0))
+}
+
+pub(crate) fn set_tick_period(milliseconds: u32) -> Result<()> {
+    // SAFETY: no memory is passed.
+    done(unsafe { raw::proxy_set_tick_period_milliseconds(milliseconds) })
+}
+
+/// At most `most` bytes from the start of a buffer.
+pub(crate) fn buffer(buffer: Buffer, most: usize) -> Result<Vec<u8>> {
+    let (mut data, mut size) = (ptr::null_mut(), 0);
+    // SAFETY: the host writes a pointer and a size.
+    let status = unsafe { raw::proxy_get_buffer_bytes(buffer as u32, 0, most, &raw mut data, &raw mut size) };
+    take(status, data, size)
+}
+
+pub(crate) fn fields(map: Map) -> Result<Fields> {
+    let (mut data, mut size) = (ptr::null_mut(), 0);
+    // SAFETY: the host writes a pointer and a size.
+    let status = unsafe { raw::proxy_get_header_map_pairs(map as u32, &raw mut data, &raw mut size) };
+    Fields::decode(take(status, data, size)?).ok_or(Refused(0))
+}
+
+pub(crate) fn replace_field(map: Map, name: &[u8], value: &[u8]) -> Result<()> {
+    // SAFETY: the host reads both during the call.
+    done(unsafe {
+        raw::proxy_replace_header_map_value(map as u32, name.as_ptr(), name.len(), value.as_ptr(), value.len())
+    })
+}
+
+pub(crate) fn remove_field(map: Map, name: &[u8]) -> Result<()> {
+    // SAFETY: the host reads the name during the call.
+    done(unsafe { raw::proxy_remove_header_map_value(map as u32, name.as_ptr(), name.len()) })
+}
+
+/// Lets the request of the effective context go on.
+pub(crate) fn continue_request() -> Result<()> {
+    // SAFETY: no memory is passed; 0 is the request.
+    done(unsafe { raw::proxy_continue_stream(0) })
+}
+
+/// Answers the request of the effective context.
+pub(crate) fn send_local_response(status: u16, details: &str, headers: &[(&str, &str)], body: &str) -> Result<()> {
+    let headers = Fields::encode(headers).ok_or(Refused(0))?;
+    // SAFETY: the host reads all of it during the call; -1 says that this is no gRPC answer.
+    done(unsafe {
+        raw::proxy_send_local_response(
+            u32::from(status),
+            details.as_ptr(),
+            details.len(),
+            body.as_ptr(),
+            body.len(),
+            headers.as_ptr(),
+            headers.len(),
+            -1,
+        )
+    })
+}
+
+pub(crate) fn set_effective_context(context: u32) -> Result<()> {
+    // SAFETY: no memory is passed.
+    done(unsafe { raw::proxy_set_effective_context(context) })
+}
+
+pub(crate) fn register_queue(name: &str) -> Result<u32> {
+    let mut queue = 0;
+    // SAFETY: the host reads the name and writes one u32.
+    done(unsafe { raw::proxy_register_shared_queue(name.as_ptr(), name.len(), &raw mut queue) })?;
+    Ok(queue)
+}
+
+/// Wakes the context that registered the queue.
+pub(crate) fn wake(queue: u32) -> Result<()> {
+    // SAFETY: one byte is read.
+    done(unsafe { raw::proxy_enqueue_shared_queue(queue, [1_u8].as_ptr(), 1) })
+}
+
+/// Takes one wake-up off the queue; an error once there is none.
+pub(crate) fn take_wake(queue: u32) -> Result<()> {
+    let (mut data, mut size) = (ptr::null_mut(), 0);
+    // SAFETY: the host writes a pointer and a size.
+    let status = unsafe { raw::proxy_dequeue_shared_queue(queue, &raw mut data, &raw mut size) };
+    take(status, data, size).map(drop)
+}
+
+/// Defines a counter; the same name gives the same counter.
+pub(crate) fn define_counter(name: &str) -> Result<u32> {
+    let mut metric = 0;
+    // SAFETY: the host reads the name and writes one u32; 0 is a counter.
+    done(unsafe { raw::proxy_define_metric(0, name.as_ptr(), name.len(), &raw mut metric) })?;
+    Ok(metric)
+}
+
+pub(crate) fn count(metric: u32) {
+    // SAFETY: no memory is passed. A counter that does not count must not change a verdict.
+    let _ = unsafe { raw::proxy_increment_metric(metric, 1) };
+}

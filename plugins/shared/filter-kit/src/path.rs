@@ -1,0 +1,194 @@
+//! Paths are not normalised but refused.
+//!
+//! The filter cannot see how the proxy and the hops behind it rewrite a path. A path that any of them could read
+//! differently would let a rule be tried against one resource and the request reach another, so it is a 400
+//! (RFC 3986 §6.2.2, §3.3). What is left has one reading, and rules match on its percent-decoded segments.
+
+use std::borrow::Cow;
+
+/// A request path that has one reading only, split into decoded segments.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SafePath {
+    segments: Vec<String>,
+}
+
+/// The path could be read in more than one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ambiguous;
+
+impl SafePath {
+    /// In: the `:path` pseudo-header, raw, with its query.
+    ///
+    /// # Errors
+    /// [`Ambiguous`] for anything but an absolute path in plain ASCII without dot segments (raw, encoded, encoded
+    /// twice), empty segments, encoded or raw `\`, encoded `/`, path parameters (`;`, which some servers cut off),
+    /// broken escapes, escapes that are not UTF-8, control characters or a fragment. The query may not hold
+    /// control characters, spaces or non-ASCII bytes.
+    pub fn parse(path_and_query: &[u8]) -> Result<Self, Ambiguous> {
+        let (path, query) = match path_and_query.iter().position(|byte| *byte == b'?') {
+            Some(at) => path_and_query.split_at_checked(at).ok_or(Ambiguous)?,
+            None => (path_and_query, &[][..]),
+        };
+        if !path.iter().chain(query).all(|byte| byte.is_ascii_graphic() && *byte != b'#') {
+            return Err(Ambiguous);
+        }
+        let path = std::str::from_utf8(path).map_err(|_| Ambiguous)?;
+        let path = path.strip_prefix('/').ok_or(Ambiguous)?;
+        let last = path.split('/').count().saturating_sub(1);
+        let segments = path
+            .split('/')
+            .enumerate()
+            .map(|(index, segment)| {
+                // A single slash at the end is a segment of its own: `/a/` is not `/a`.
+                if segment.is_empty() && index != last { Err(Ambiguous) } else { decode_segment(segment) }
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { segments })
+    }
+
+    /// The decoded segments: `/a%20b/` → `["a b", ""]`; `/` → `[""]`.
+    #[must_use]
+    pub fn segments(&self) -> &[String] {
+        &self.segments
+    }
+}
+
+/// How often a segment may be decoded by the hops behind us. Each round is checked.
+const MOST_DECODINGS: usize = 4;
+
+fn decode_segment(segment: &str) -> Result<String, Ambiguous> {
+    let decoded = decode_once(segment)?.ok_or(Ambiguous)?.into_owned();
+    refuse_special(segment)?;
+    refuse_special(&decoded)?;
+    let mut current = decoded.clone();
+    for _ in 0..MOST_DECODINGS {
+        // A `%` that starts no escape is what it seems to be from the second round on: `100%25` means `100%`.
+        let Some(next) = decode_once(&current)? else { break };
+        if next == current {
+            break;
+        }
+        let next = next.into_owned();
+        refuse_special(&next)?;
+        current = next;
+    }
+    Ok(decoded)
+}
+
+fn refuse_special(segment: &str) -> Result<(), Ambiguous> {
+    let dots = segment == "." || segment == "..";
+    let special = segment.chars().any(|c| matches!(c, '/' | '\\' | ';') || c.is_control());
+    if dots || special { Err(Ambiguous) } else { Ok(()) }
+}
+
+/// Percent-decodes once. `Ok(None)`: there is a `%` without two hexadecimal digits.
+fn decode_once(text: &str) -> Result<Option<Cow<'_, str>>, Ambiguous> {
+    if !text.contains('%') {
+        return Ok(Some(Cow::Borrowed(text)));
+    }
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut bytes = text.bytes();
+    while let Some(byte) = bytes.next() {
+        if byte != b'%' {
+            decoded.push(byte);
+            continue;
+        }
+        match (bytes.next().and_then(hex), bytes.next().and_then(hex)) {
+            (Some(high), Some(low)) => decoded.push(high << 4 | low),
+            _ => return Ok(None),
+        }
+    }
+    String::from_utf8(decoded).map(|text| Some(Cow::Owned(text))).map_err(|_| Ambiguous)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn segments(path: &str) -> Vec<String> {
+        SafePath::parse(path.as_bytes()).unwrap().segments
+    }
+
+    #[test]
+    fn reads_plain_paths() {
+        assert_eq!(segments("/"), [""]);
+        assert_eq!(segments("/a/b"), ["a", "b"]);
+        assert_eq!(segments("/a/"), ["a", ""]);
+        assert_eq!(segments("/mcp?x=1&y=//../%2f"), ["mcp"]);
+        assert_eq!(segments("/a%20b/%41"), ["a b", "A"]);
+        assert_eq!(segments("/caf%C3%A9"), ["café"]);
+        assert_eq!(segments("/100%25"), ["100%"]);
+        assert_eq!(segments("/.well-known/..."), [".well-known", "..."]);
+        assert_eq!(segments("/v1:batch/a@b/~x"), ["v1:batch", "a@b", "~x"]);
+    }
+
+    /// SMG-14
+    #[test]
+    fn refuses_every_path_that_a_later_hop_could_read_differently() {
+        for path in [
+            "",
+            "*",
+            "a",
+            "http://h/a",
+            "//mcp",
+            "/a//b",
+            "/a//",
+            "//",
+            "/public/../admin",
+            "/..",
+            "/.",
+            "/a/.",
+            "/public/%2e%2e/admin",
+            "/public/%2E%2e/admin",
+            "/public/.%2e/admin",
+            "/public/%252e%252e/admin",
+            "/public/%25252e%25252e/x",
+            "/public/..;/admin",
+            "/public/..%3b/admin",
+            "/public/.;a=b/admin",
+            "/a;b",
+            "/mcp%2fx",
+            "/mcp%2Fx",
+            "/mcp%252fx",
+            "/x%00",
+            "/x%0a",
+            "/x%7f",
+            "/x%2500",
+            "/a\\b",
+            "/a%5cb",
+            "/a%5Cb",
+            "/a%255cb",
+            "/%",
+            "/%4",
+            "/%zz",
+            "/a%",
+            "/%c0%ae%c0%ae/x",
+            "/%c0%af",
+            "/%ff",
+            "/a#b",
+            "/a b",
+            "/a?b c",
+            "/a?b#c",
+            "/a\tb",
+            "/a\r\nb",
+        ] {
+            assert_eq!(SafePath::parse(path.as_bytes()), Err(Ambiguous), "{path:?}");
+        }
+        for path in [&b"/caf\xc3\xa9"[..], b"/\xff", b"/a?\xff", b"/a\0", b"/a?\0"] {
+            assert_eq!(SafePath::parse(path), Err(Ambiguous), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn never_panics_on_any_two_byte_escape_or_short_path() {
+        for a in 0..=255_u8 {
+            for b in 0..=255_u8 {
+                let _ = SafePath::parse(&[b'/', a, b]);
+                let _ = SafePath::parse(&[b'/', b'%', a, b]);
+            }
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! A filter's decision as a pure function over a consumed state: effects are data.
+
+use std::time::Duration;
+
+use oauth_core::{config::Problems, denial::Denial, time::UnixTime};
+
+use crate::request::RequestHead;
+
+/// What is to happen next with a request.
+#[derive(Debug)]
+pub enum Step<W> {
+    /// Let it go on, with these edits.
+    Allow(RequestEdits),
+    /// Answer it here.
+    Deny(Denial),
+    /// Ask a cluster, then [`Policy::resume`] with its answer.
+    Call(Callout, W),
+    /// Wait for the whole body of at most `limit` bytes, then [`Policy::resume`] with it.
+    ReadBody {
+        /// Bytes; one more is a 413.
+        limit: usize,
+        /// The state to resume with.
+        then: W,
+    },
+}
+
+/// What a waiting policy gets.
+#[derive(Clone, Copy, Debug)]
+pub enum Input<'a> {
+    /// The whole request body.
+    Body(&'a [u8]),
+    /// The end of a callout.
+    Callout(CalloutOutcome<'a>),
+}
+
+/// The decision core of a filter. It sees no proxy, no clock and no randomness: all of that comes in.
+pub trait Policy: 'static {
+    /// The filter's name as metrics and logs show it, in snake_case.
+    const NAME: &'static str;
+
+    /// What the configuration says; never changes.
+    type Settings: 'static;
+
+    /// What the root context has learned and all streams of a worker share: keys, caches. It lives and ends with
+    /// its configuration. An addition to the design's trait: keys come by callout, so they cannot be settings, and
+    /// a cache in a static would outlive its configuration.
+    type Shared: 'static;
+
+    /// What a request remembers while it waits.
+    type Waiting: 'static;
+
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// Every mistake at once.
+    fn configure(document: &[u8]) -> Result<(Self::Settings, Self::Shared), Problems>;
+
+    /// Judges a request by its head.
+    fn begin(
+        settings: &Self::Settings,
+        shared: &mut Self::Shared,
+        request: &RequestHead,
+        now: UnixTime,
+    ) -> Step<Self::Waiting>;
+
+    /// Goes on with what was waited for.
+    fn resume(
+        settings: &Self::Settings,
+        shared: &mut Self::Shared,
+        waiting: Self::Waiting,
+        input: Input<'_>,
+        now: UnixTime,
+    ) -> Step<Self::Waiting>;
+
+    /// Takes in the end of a shared callout, before the requests that wait for it resume. Out: what to log.
+    fn learn(
+        _settings: &Self::Settings,
+        _shared: &mut Self::Shared,
+        _key: &str,
+        _outcome: CalloutOutcome<'_>,
+        _now: UnixTime,
+    ) -> Vec<Note> {
+        Vec::new()
+    }
+
+    /// The shared callouts that are due now, asked for at configure and at every tick. Each must have a key.
+    fn upkeep(_settings: &Self::Settings, _shared: &mut Self::Shared, _now: UnixTime) -> Vec<Callout> {
+        Vec::new()
+    }
+}
+
+/// Changes to the request's header fields, made before it goes on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestEdits {
+    /// Names of fields to take out, every one of the name.
+    pub remove: Vec<String>,
+    /// Fields to set; they replace all of the name.
+    pub set: Vec<(String, String)>,
+}
+
+/// A request to a cluster of the proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Callout {
+    /// With a key the callout is shared: one flight for all streams of a worker, started by the root context, and
+    /// [`Policy::learn`] hears of it. Without one it belongs to its stream.
+    pub key: Option<String>,
+    /// The cluster's name in the proxy's configuration.
+    pub cluster: String,
+    /// The method.
+    pub method: &'static str,
+    /// `:authority`
+    pub authority: String,
+    /// `:path`, with query.
+    pub path: String,
+    /// Further header fields.
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// How long the answer may take.
+    pub timeout: Duration,
+    /// The statuses that are an answer; all others are a failure.
+    pub expect: &'static [u16],
+}
+
+/// A line for the proxy's log: never a token or secret.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// Good to know.
+    Info(String),
+    /// Someone should look.
+    Warn(String),
+}
+
+/// The end of a callout.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CalloutOutcome<'a> {
+    /// One of the expected statuses, and the body of at most [`MAX_ANSWER`] bytes.
+    Answer {
+        /// The status.
+        status: u16,
+        /// The body.
+        body: &'a [u8],
+    },
+    /// Everything else. It fails in one way; the fault is for the log only.
+    Failed(Fault),
+}
+
+/// An answer's body may have this many bytes; a longer one is not even read.
+pub const MAX_ANSWER: usize = 256 * 1024;
+
+/// Why a callout failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// The proxy did not take it: unknown cluster, no healthy host.
+    NotSent,
+    /// The answer had no headers: it was cut off, or too large for the proxy.
+    NoHeaders,
+    /// A status that was not asked for; the proxy says 503 for a refused or reset connection and 504 for a timeout.
+    Status(u16),
+    /// A body of more than [`MAX_ANSWER`] bytes.
+    TooLarge,
+    /// The proxy's own timeout never fired.
+    Deadline,
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::NotSent => write!(f, "the proxy did not send it (is the cluster configured and healthy?)"),
+            Self::NoHeaders => write!(f, "the answer was cut off"),
+            Self::Status(status) => write!(f, "status {status}"),
+            Self::TooLarge => write!(f, "the answer is larger than {MAX_ANSWER} bytes"),
+            Self::Deadline => write!(f, "no answer in time"),
+        }
+    }
+}

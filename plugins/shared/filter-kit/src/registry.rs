@@ -1,0 +1,114 @@
+//! The streams and flights of one root context.
+//!
+//! The root owns them all; an HTTP context holds only its id. So what a stream waits for, and who waits for a
+//! flight, is in one place, and a stream that is gone can be forgotten everywhere at once.
+
+use std::{collections::HashMap, rc::Rc};
+
+use oauth_core::time::UnixTime;
+
+use crate::policy::{Callout, Policy};
+
+/// One request on its way through the filter.
+pub(crate) struct Stream<W> {
+    pub(crate) phase: Phase<W>,
+    /// The last byte of the request has arrived: by the headers' end of stream, the body's, or trailers.
+    pub(crate) ended: bool,
+    /// Bytes of body that the proxy holds for us.
+    pub(crate) body_size: usize,
+    /// Upgrade or CONNECT: its body never ends.
+    pub(crate) upgrade: bool,
+    /// Fields that only Fourleg may set, to be taken out whatever the verdict.
+    pub(crate) identity_fields: Vec<Vec<u8>>,
+    /// Steps taken so far; a policy that never comes to an end is a fault.
+    pub(crate) steps: u8,
+}
+
+/// Where a stream is in its life. `Allowed` and `Denied` are final.
+pub(crate) enum Phase<W> {
+    /// A callback is at work on it.
+    Deciding,
+    ForCall {
+        then: W,
+        deadline: UnixTime,
+    },
+    ForBody {
+        then: W,
+        limit: usize,
+        deadline: UnixTime,
+    },
+    Allowed,
+    Denied,
+}
+
+impl<W> Phase<W> {
+    pub(crate) fn deadline(&self) -> Option<UnixTime> {
+        match self {
+            Self::ForCall { deadline, .. } | Self::ForBody { deadline, .. } => Some(*deadline),
+            Self::Deciding | Self::Allowed | Self::Denied => None,
+        }
+    }
+}
+
+/// A callout on its way.
+pub(crate) struct Flight {
+    /// `None`: it belongs to the one stream that waits for it.
+    pub(crate) key: Option<String>,
+    pub(crate) token: Option<u32>,
+    pub(crate) expect: &'static [u16],
+    pub(crate) deadline: UnixTime,
+    pub(crate) waiting: Vec<u32>,
+}
+
+/// Everything that one root context owns. Nothing of it is static: statics outlive a configuration update.
+pub(crate) struct Registry<P: Policy> {
+    pub(crate) root_id: u32,
+    pub(crate) settings: Option<Rc<P::Settings>>,
+    pub(crate) shared: Option<P::Shared>,
+    pub(crate) streams: HashMap<u32, Stream<P::Waiting>>,
+    pub(crate) flights: Vec<Flight>,
+    /// Shared callouts that streams asked for and the root has not started yet.
+    pub(crate) asked: Vec<Callout>,
+    pub(crate) queue: Option<u32>,
+    pub(crate) counters: HashMap<(&'static str, &'static str), u32>,
+}
+
+impl<P: Policy> Registry<P> {
+    pub(crate) fn new(root_id: u32) -> Self {
+        Self {
+            root_id,
+            settings: None,
+            shared: None,
+            streams: HashMap::new(),
+            flights: Vec::new(),
+            asked: Vec::new(),
+            queue: None,
+            counters: HashMap::new(),
+        }
+    }
+
+    /// Forgets a stream everywhere. A shared flight goes on without it.
+    pub(crate) fn forget(&mut self, id: u32) {
+        self.streams.remove(&id);
+        for flight in &mut self.flights {
+            flight.waiting.retain(|waiting| *waiting != id);
+        }
+        self.flights.retain(|flight| flight.key.is_some() || !flight.waiting.is_empty());
+    }
+
+    pub(crate) fn flight_of(&mut self, key: &str) -> Option<&mut Flight> {
+        self.flights.iter_mut().find(|flight| flight.key.as_deref() == Some(key))
+    }
+
+    /// Takes the flight of a call token out; `None` for a token that is not, or no longer, ours.
+    pub(crate) fn land(&mut self, token: u32) -> Option<Flight> {
+        let at = self.flights.iter().position(|flight| flight.token == Some(token))?;
+        Some(self.flights.swap_remove(at))
+    }
+
+    /// Takes out a flight whose deadline has passed.
+    pub(crate) fn overdue(&mut self, now: UnixTime) -> Option<Flight> {
+        let at = self.flights.iter().position(|flight| flight.deadline <= now)?;
+        Some(self.flights.swap_remove(at))
+    }
+}

@@ -1,0 +1,341 @@
+//! Reading a plugin's configuration: every mistake at once, each with its place and what was expected there.
+//!
+//! Raw structs derive `Deserialize` with `deny_unknown_fields` and only optional members; what must be there, and
+//! what values make sense, is checked when raw becomes settings. So one pass over a broken file finds everything.
+
+use std::fmt;
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_path_to_error::Segment;
+
+use crate::json::{self, JsonError};
+
+/// One mistake in a configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Where, as `resources[0].match.path`; empty for the document itself.
+    pub path: String,
+    /// What is wrong and what was expected. Never a configured value: it may be a secret.
+    pub message: String,
+}
+
+/// All mistakes found so far.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Problems(Vec<Problem>);
+
+impl Problems {
+    /// Notes a mistake at `path`.
+    pub fn add(&mut self, path: impl fmt::Display, message: impl Into<String>) {
+        self.0.push(Problem { path: path.to_string(), message: message.into() });
+    }
+
+    /// The value, or a noted mistake that the member is missing.
+    pub fn required<T>(&mut self, path: impl fmt::Display, value: Option<T>, expected: &str) -> Option<T> {
+        if value.is_none() && !self.is_noted(&path.to_string()) {
+            self.add(path, format!("is missing: expected {expected}"));
+        }
+        value
+    }
+
+    /// Notes a member of the configuration contract that this version cannot enforce yet: it is refused, since
+    /// ignoring it would enforce less than was asked for.
+    pub fn not_supported<T>(&mut self, path: impl fmt::Display, value: Option<&T>) {
+        if value.is_some() {
+            self.add(path, "is not supported by this version: remove it");
+        }
+    }
+
+    /// Whether nothing is wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The mistakes in the order in which they were found.
+    #[must_use]
+    pub fn as_slice(&self) -> &[Problem] {
+        &self.0
+    }
+
+    /// `Ok(settings)` if nothing is wrong.
+    ///
+    /// # Errors
+    /// The mistakes.
+    pub fn into_result<T>(self, settings: Option<T>) -> Result<T, Self> {
+        match settings {
+            Some(settings) if self.is_empty() => Ok(settings),
+            _ => Err(self),
+        }
+    }
+
+    fn is_noted(&self, path: &str) -> bool {
+        self.0.iter().any(|problem| problem.path == path)
+    }
+}
+
+impl fmt::Display for Problems {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} mistake(s) in the configuration:", self.0.len())?;
+        for Problem { path, message } in &self.0 {
+            if path.is_empty() {
+                write!(f, "\n  the configuration {message}")?;
+            } else {
+                write!(f, "\n  {path} {message}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Parses a configuration document into its raw form.
+///
+/// Out: what could be read (members with mistakes are left out), and the mistakes. `None` only if the document is
+/// no JSON object at all.
+pub fn read<T: DeserializeOwned>(document: &[u8]) -> (Option<T>, Problems) {
+    let mut problems = Problems::default();
+    let mut value = match json::parse(document, json::MAX_DEPTH) {
+        Ok(value @ Value::Object(_)) => value,
+        Ok(_) => {
+            problems.add("", "is not a JSON object: expected {\"…\": …}");
+            return (None, problems);
+        }
+        Err(error) => {
+            problems.add("", format!("is not valid JSON ({}): expected one JSON object", told(error, document)));
+            return (None, problems);
+        }
+    };
+    let mut removed = Removed::default();
+    // Each round takes out the member that serde stumbled over and tries again, so that all are found.
+    for _ in 0..MOST_MISTAKES {
+        let error = match serde_path_to_error::deserialize::<_, T>(&value) {
+            Ok(raw) => return (Some(raw), problems),
+            Err(error) => error,
+        };
+        let mut steps: Vec<Step> = error.path().iter().filter_map(Step::of).collect();
+        let mut message = error.inner().to_string();
+        if let Some(name) = between_backticks(&message, "unknown field ") {
+            if steps.last() != Some(&Step::Member(name.clone())) {
+                steps.push(Step::Member(name));
+            }
+            message = match message.split_once(", ") {
+                Some((_, expected)) => format!("is not known here: {expected}"),
+                None => "is not known here".to_owned(),
+            };
+        } else {
+            message = without_values(&message);
+        }
+        problems.add(removed.original(&steps), message);
+        if !removed.remove(&mut value, &steps) {
+            return (None, problems);
+        }
+    }
+    (None, problems)
+}
+
+/// What is wrong with a text, with its place where the parser knows it.
+fn told(error: JsonError, document: &[u8]) -> String {
+    match error {
+        JsonError::NotUtf8 => "it is not UTF-8".to_owned(),
+        JsonError::DuplicateMember => "a member is there twice".to_owned(),
+        JsonError::TooDeep => "it is nested too deep".to_owned(),
+        JsonError::NotAnObject | JsonError::Syntax => match serde_json::from_slice::<serde::de::IgnoredAny>(document) {
+            Err(error) => error.to_string(),
+            Ok(_) => "a number is out of range".to_owned(),
+        },
+    }
+}
+
+/// More than this many mistakes are no longer a help.
+const MOST_MISTAKES: usize = 100;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Step {
+    Member(String),
+    Element(usize),
+}
+
+impl Step {
+    fn of(segment: &Segment) -> Option<Self> {
+        match segment {
+            Segment::Map { key } => Some(Self::Member(key.clone())),
+            Segment::Seq { index } => Some(Self::Element(*index)),
+            Segment::Enum { variant } => Some(Self::Member(variant.clone())),
+            Segment::Unknown => None,
+        }
+    }
+}
+
+/// Remembers which array elements were taken out, so that later mistakes keep their original index.
+#[derive(Default)]
+struct Removed(Vec<(String, usize)>);
+
+impl Removed {
+    fn original(&self, steps: &[Step]) -> String {
+        let mut path = String::new();
+        for step in steps {
+            match step {
+                Step::Member(name) => path = at(&path, name),
+                Step::Element(index) => {
+                    let mut index = *index;
+                    let mut gone: Vec<usize> =
+                        self.0.iter().filter(|(array, _)| *array == path).map(|(_, gone)| *gone).collect();
+                    gone.sort_unstable();
+                    for gone in gone {
+                        if gone <= index {
+                            index = index.saturating_add(1);
+                        }
+                    }
+                    path = at_index(&path, index);
+                }
+            }
+        }
+        path
+    }
+
+    fn remove(&mut self, value: &mut Value, steps: &[Step]) -> bool {
+        let Some((last, parents)) = steps.split_last() else { return false };
+        let original = self.original(steps);
+        let mut parent = value;
+        for step in parents {
+            let next = match (step, parent) {
+                (Step::Member(name), Value::Object(members)) => members.get_mut(name),
+                (Step::Element(index), Value::Array(elements)) => elements.get_mut(*index),
+                _ => None,
+            };
+            match next {
+                Some(next) => parent = next,
+                None => return false,
+            }
+        }
+        match (last, parent) {
+            (Step::Member(name), Value::Object(members)) => members.remove(name).is_some(),
+            (Step::Element(index), Value::Array(elements)) if *index < elements.len() => {
+                elements.remove(*index);
+                if let Some((array, index)) = original.rsplit_once('[') {
+                    let index = index.trim_end_matches(']').parse().unwrap_or(usize::MAX);
+                    self.0.push((array.to_owned(), index));
+                }
+                true
+            }
+            // A variant of an enum that is a plain string: the member that holds it is the mistake.
+            (Step::Member(_), _) if !parents.is_empty() => false,
+            _ => false,
+        }
+    }
+}
+
+/// The path of a member.
+#[must_use]
+pub fn at(path: &str, member: &str) -> String {
+    if path.is_empty() { member.to_owned() } else { format!("{path}.{member}") }
+}
+
+/// The path of an array's element.
+#[must_use]
+pub fn at_index(path: &str, index: usize) -> String {
+    format!("{path}[{index}]")
+}
+
+fn between_backticks(message: &str, prefix: &str) -> Option<String> {
+    let rest = message.strip_prefix(prefix)?.strip_prefix('`')?;
+    rest.split_once('`').map(|(name, _)| name.to_owned())
+}
+
+/// `invalid type: string "hunter2", expected u64` → `is a string: expected u64`.
+fn without_values(message: &str) -> String {
+    let (found, expected) = match message.rsplit_once(", expected ") {
+        Some((found, expected)) => (found, expected),
+        None => return "has a wrong value".to_owned(),
+    };
+    let kind = found.split(": ").nth(1).unwrap_or("").split(['`', '"']).next().unwrap_or("").trim();
+    let expected = match expected {
+        "u64" | "u32" | "u16" | "u8" | "usize" => "a whole number that is not negative",
+        other => other,
+    };
+    if kind.is_empty() || found.starts_with("unknown variant") {
+        format!("has a wrong value: expected {expected}")
+    } else {
+        format!("is of type {kind}: expected {expected}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    struct Raw {
+        name: Option<String>,
+        seconds: Option<u64>,
+        mode: Option<Mode>,
+        list: Vec<Inner>,
+    }
+
+    #[derive(Debug, Default, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    struct Inner {
+        size: Option<u64>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Mode {
+        Enforce,
+        Shadow,
+    }
+
+    fn problems(document: &str) -> Vec<(String, String)> {
+        let (_, problems) = read::<Raw>(document.as_bytes());
+        problems.0.into_iter().map(|Problem { path, message }| (path, message)).collect()
+    }
+
+    #[test]
+    fn reads_a_sound_document() {
+        let (raw, problems) =
+            read::<Raw>(br#"{"name":"a","seconds":3,"mode":"shadow","list":[{"size":1}]}"#);
+        let raw = raw.unwrap();
+        assert_eq!(problems, Problems::default());
+        assert_eq!((raw.name.as_deref(), raw.seconds, raw.list[0].size), (Some("a"), Some(3), Some(1)));
+        assert!(matches!(raw.mode, Some(Mode::Shadow)));
+    }
+
+    #[test]
+    fn names_every_mistake_with_its_place_and_what_was_expected() {
+        let found = problems(
+            r#"{"name": 5, "seconds": -1, "mode": "off", "list": [{"size": "x"}, {"sise": 1}, 7, {"size": []}], "extra": {}}"#,
+        );
+        let expected = [
+            ("name", "is of type integer: expected a string"),
+            ("seconds", "is of type integer: expected a whole number that is not negative"),
+            ("mode", "has a wrong value: expected `enforce` or `shadow`"),
+            ("list[0].size", "is of type string: expected a whole number that is not negative"),
+            ("list[1].sise", "is not known here: expected `size`"),
+            ("list[2]", "is of type integer: expected struct Inner"),
+            ("list[3].size", "is of type sequence: expected a whole number that is not negative"),
+            ("extra", "is not known here: expected one of `name`, `seconds`, `mode`, `list`"),
+        ];
+        for (path, message) in expected {
+            assert!(found.contains(&(path.into(), message.into())), "{path} {message} not in {found:#?}");
+        }
+        assert_eq!(found.len(), expected.len(), "{found:#?}");
+    }
+
+    #[test]
+    fn never_repeats_a_configured_value() {
+        let found = problems(r#"{"seconds": "hunter2", "mode": "hunter2"}"#);
+        assert_eq!(found.len(), 2);
+        assert!(!format!("{found:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn refuses_what_is_no_json_object() {
+        for document in ["", "[]", "null", "{", "{} {}", "\u{feff}{}", r#"{"name":"a","name":"b"}"#] {
+            let (raw, problems) = read::<Raw>(document.as_bytes());
+            assert!(raw.is_none() && !problems.is_empty(), "{document}");
+        }
+    }
+}
