@@ -1,6 +1,12 @@
 //! What a scenario runs against: a chain of filters, the clusters around it and the knobs of the proxy.
 
-use std::{collections::BTreeMap, path::PathBuf, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    net::SocketAddr,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use serde_json::Value;
 
@@ -40,6 +46,78 @@ pub fn plugin_raw(module: &str, config: impl Into<Vec<u8>>) -> Plugin {
     }
 }
 
+/// What a filter sees of several fields with one name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum DuplicateHeaders {
+    /// As Envoy: `Authorization` and the other names that Envoy keeps in one slot arrive as one field, joined by a
+    /// comma; fields of other names stay separate, and a read of one name gets the first.
+    #[default]
+    Joined,
+    /// The filter sees the first field of each name and nothing of the others, which go upstream all the same.
+    FirstOnly,
+    /// Every field stays separate; a read of one name gets the first.
+    Separate,
+}
+
+/// Which functions `proxy_call_foreign_function` knows; every other name is answered with `NotFound`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ForeignFunctions {
+    /// Envoy's `declare_property`.
+    pub declare_property: bool,
+}
+
+impl Default for ForeignFunctions {
+    fn default() -> Self {
+        Self { declare_property: true }
+    }
+}
+
+/// How far a VM may go before it traps.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Fuel for one call into the VM: about one for each instruction.
+    pub fuel: u64,
+    /// Bytes of linear memory for one VM.
+    pub memory: usize,
+    /// Bytes of body that the proxy buffers for HTTP/1 before it answers 413 by itself.
+    pub http1_buffer: usize,
+    /// The same for HTTP/2.
+    pub http2_buffer: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { fuel: 20_000_000_000, memory: 256 << 20, http1_buffer: 1 << 20, http2_buffer: 16 << 20 }
+    }
+}
+
+/// What the route and the connection tell a filter through properties.
+#[derive(Clone, Debug)]
+pub struct Surroundings {
+    /// `xds.route_name`.
+    pub route_name: String,
+    /// `xds.route_metadata.filter_metadata`: an object by namespace.
+    pub route_metadata: Value,
+    /// `metadata.filter_metadata`: what filters before the chain left, an object by namespace.
+    pub filter_metadata: Value,
+    /// `source.address`.
+    pub source: SocketAddr,
+    /// The route's timeout for the upstream.
+    pub upstream_timeout: Duration,
+}
+
+impl Default for Surroundings {
+    fn default() -> Self {
+        Self {
+            route_name: "default".to_owned(),
+            route_metadata: Value::Object(serde_json::Map::new()),
+            filter_metadata: Value::Object(serde_json::Map::new()),
+            source: SocketAddr::from(([127, 0, 0, 1], 40_000)),
+            upstream_timeout: Duration::from_secs(15),
+        }
+    }
+}
+
 /// A gateway in the making. The upstream answers 200 with the body `upstream` unless told otherwise.
 #[derive(Clone)]
 pub struct Gateway {
@@ -52,6 +130,17 @@ pub struct Gateway {
     pub upstream: Handler,
     /// Strings that must never show in a log or in what a client sees, beside every bearer token sent.
     pub canaries: Vec<String>,
+    /// Clusters that are configured and have no host: a callout fails at dispatch with `InternalFailure`.
+    pub empty_clusters: BTreeSet<String>,
+    /// Clusters that are missing on purpose: a callout fails at dispatch with `BadArgument`. A callout to any other
+    /// unknown cluster fails the same way, and the test with it.
+    pub missing_clusters: BTreeSet<String>,
+    pub duplicate_headers: DuplicateHeaders,
+    pub foreign_functions: ForeignFunctions,
+    pub limits: Limits,
+    pub surroundings: Surroundings,
+    /// The test completes callouts by hand.
+    pub manual: bool,
 }
 
 impl Gateway {
@@ -63,6 +152,13 @@ impl Gateway {
             clusters: BTreeMap::new(),
             upstream: Arc::new(|_| crate::http::Response::text(200, "upstream").into()),
             canaries: Vec::new(),
+            empty_clusters: BTreeSet::new(),
+            missing_clusters: BTreeSet::new(),
+            duplicate_headers: DuplicateHeaders::default(),
+            foreign_functions: ForeignFunctions::default(),
+            limits: Limits::default(),
+            surroundings: Surroundings::default(),
+            manual: false,
         }
     }
 
@@ -101,5 +197,96 @@ impl Gateway {
     pub fn canary(mut self, secret: &str) -> Self {
         self.canaries.push(secret.to_owned());
         self
+    }
+
+    /// A cluster without hosts.
+    #[must_use]
+    pub fn empty_cluster(mut self, name: &str) -> Self {
+        self.empty_clusters.insert(name.to_owned());
+        self
+    }
+
+    /// A cluster that is missing on purpose.
+    #[must_use]
+    pub fn missing_cluster(mut self, name: &str) -> Self {
+        self.missing_clusters.insert(name.to_owned());
+        self
+    }
+
+    /// What filters see of several fields with one name.
+    #[must_use]
+    pub fn duplicate_headers(mut self, policy: DuplicateHeaders) -> Self {
+        self.duplicate_headers = policy;
+        self
+    }
+
+    /// Which foreign functions the proxy offers.
+    #[must_use]
+    pub fn foreign_functions(mut self, functions: ForeignFunctions) -> Self {
+        self.foreign_functions = functions;
+        self
+    }
+
+    /// Fuel for one call into a VM; a filter that takes more traps.
+    #[must_use]
+    pub fn fuel(mut self, fuel: u64) -> Self {
+        self.limits.fuel = fuel;
+        self
+    }
+
+    /// Bytes of memory for one VM; a filter that takes more traps.
+    #[must_use]
+    pub fn memory(mut self, bytes: usize) -> Self {
+        self.limits.memory = bytes;
+        self
+    }
+
+    /// Bytes of body that the proxy buffers before it answers 413, for both protocols.
+    #[must_use]
+    pub fn buffer_limit(mut self, bytes: usize) -> Self {
+        self.limits.http1_buffer = bytes;
+        self.limits.http2_buffer = bytes;
+        self
+    }
+
+    /// The name of the route that every request takes.
+    #[must_use]
+    pub fn route_name(mut self, name: &str) -> Self {
+        name.clone_into(&mut self.surroundings.route_name);
+        self
+    }
+
+    /// Metadata of the route: `fields` is an object, found at `xds.route_metadata.filter_metadata.<namespace>`.
+    #[must_use]
+    pub fn route_metadata(mut self, namespace: &str, fields: Value) -> Self {
+        insert(&mut self.surroundings.route_metadata, namespace, fields);
+        self
+    }
+
+    /// Dynamic metadata as a filter before the chain would leave it: `metadata.filter_metadata.<filter>`.
+    #[must_use]
+    pub fn filter_metadata(mut self, filter: &str, fields: Value) -> Self {
+        insert(&mut self.surroundings.filter_metadata, filter, fields);
+        self
+    }
+
+    /// The client's address.
+    #[must_use]
+    pub fn source(mut self, address: SocketAddr) -> Self {
+        self.surroundings.source = address;
+        self
+    }
+
+    /// Leaves callouts to the test: see `Emulated::pending_callouts`. Emulator only.
+    #[must_use]
+    pub fn manual(mut self) -> Self {
+        self.manual = true;
+        self
+    }
+}
+
+fn insert(object: &mut Value, key: &str, value: Value) {
+    if let Value::Object(map) = object {
+        map.insert(key.to_owned(), value);
     }
 }

@@ -94,9 +94,7 @@ impl Request {
     /// Ends the request with trailers.
     #[must_use]
     pub fn trailers<N: AsRef<[u8]>, V: AsRef<[u8]>>(mut self, fields: impl IntoIterator<Item = (N, V)>) -> Self {
-        self.trailers = Some(
-            fields.into_iter().map(|(n, v)| (n.as_ref().to_vec(), v.as_ref().to_vec())).collect(),
-        );
+        self.trailers = Some(fields.into_iter().map(|(n, v)| (n.as_ref().to_vec(), v.as_ref().to_vec())).collect());
         self
     }
 

@@ -2,6 +2,8 @@
 //! received, what was logged), never the order of host calls. The same scenario runs on the emulator
 //! ([`Wasmtime`]) and on a real Envoy (feature `envoy`), through the [`Runner`] trait.
 
+mod challenge;
+mod emulator;
 #[cfg(feature = "envoy")]
 pub mod envoy;
 pub mod gateway;
@@ -9,9 +11,11 @@ pub mod http;
 pub mod outcome;
 pub mod runner;
 
+pub use challenge::ChallengeView;
+pub use emulator::{Emulated, MODULE_DIR_VARIABLE, PendingCallout, StreamId, StreamState, Wasmtime};
 #[cfg(feature = "envoy")]
 pub use envoy::Envoy;
-pub use gateway::{Gateway, Plugin, plugin};
+pub use gateway::{DuplicateHeaders, ForeignFunctions, Gateway, Limits, Plugin, Surroundings, plugin, plugin_raw};
 pub use http::{Protocol, Reply, Request, Response, get, post, request};
 pub use outcome::Outcome;
 pub use runner::{ConfigRejected, Runner, Running};
