@@ -6,6 +6,7 @@
 
 pub mod echo_upstream;
 pub mod envoy;
+pub mod mint;
 pub mod raw_client;
 mod runtime;
 pub mod wire;
