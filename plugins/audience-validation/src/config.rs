@@ -226,7 +226,7 @@ impl RawResource {
             else {
                 continue;
             };
-            if !issuers.names(issuer) {
+            if !issuers.may_name(issuer) {
                 problems.add(at(&place, "issuer"), "is none of issuers[].issuer: expected one of them, byte for byte");
             }
             let Some(issuer) = issuers.position(issuer) else { continue };
@@ -294,4 +294,160 @@ fn is_resource_identifier(uri: &str) -> bool {
         None => !rest.is_empty(),
     };
     plain && scheme_ok && rest_ok
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn sound() -> Value {
+        json!({
+            "issuers": [
+                {"issuer": "https://idp.example", "jwks": {"remote": {"cluster": "idp", "uri": "https://idp.example/jwks"}}},
+                {"issuer": "https://other.example", "profile": "generic", "algorithms": ["EdDSA"], "token_types": ["JWT"],
+                 "jwks": {"inline": {"keys": [{"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}]}}},
+            ],
+            "clock_skew_seconds": 10,
+            "resources": [
+                {"resource": "https://tools.example/files", "match": {"path": {"prefix": "/files"}},
+                 "accept": [{"issuer": "https://idp.example", "audiences": ["files"]}, {"issuer": "https://other.example"}],
+                 "require": {"scopes": ["files:read"]},
+                 "rules": [{"name": "write", "match": {"methods": ["POST"]}, "require": {"scopes": ["files:write"]}, "mode": "enforce"}]},
+                {"resource": "urn:example:rest", "match": {"path": {"prefix": "/"}}},
+            ],
+            "public": [{"methods": ["GET"], "path": {"exact": "/healthz"}}],
+        })
+    }
+
+    /// The sound configuration with one member set, or taken out.
+    fn with(pointer: &str, value: Option<Value>) -> String {
+        let mut document = sound();
+        let (parent, member) = pointer.rsplit_once('/').unwrap();
+        let parent = document.pointer_mut(parent).unwrap();
+        match (parent, value) {
+            (Value::Object(members), Some(value)) => drop(members.insert(member.to_owned(), value)),
+            (Value::Object(members), None) => drop(members.remove(member).unwrap()),
+            (Value::Array(elements), Some(value)) => elements[member.parse::<usize>().unwrap()] = value,
+            _ => panic!("no place {pointer}"),
+        }
+        document.to_string()
+    }
+
+    fn mistakes(document: &str) -> Vec<String> {
+        let problems = Settings::read(document.as_bytes()).map(drop).unwrap_err();
+        problems.as_slice().iter().map(|problem| format!("{} {}", problem.path, problem.message)).collect()
+    }
+
+    #[test]
+    fn reads_a_sound_configuration() {
+        let settings = Settings::read(sound().to_string().as_bytes()).unwrap();
+        assert_eq!(settings.issuers.len(), 2);
+        let [files, rest] = settings.resources.as_slice() else { panic!("two resources") };
+        assert_eq!(files.accept[0].audiences, ["files"]);
+        assert_eq!(files.accept[1].audiences, ["https://tools.example/files"]);
+        assert_eq!((files.rules.len(), rest.rules.len(), rest.accept.len()), (1, 0, 2));
+    }
+
+    #[test]
+    fn a_single_resource_needs_no_match() {
+        let mut document = sound();
+        document["resources"] = json!([{"resource": "https://tools.example"}]);
+        assert!(Settings::read(document.to_string().as_bytes()).unwrap().resources[0].matches.is_none());
+    }
+
+    #[test]
+    fn each_typical_mistake_is_named_with_its_place() {
+        let set = |pointer, value| with(pointer, Some(value));
+        let gone = |pointer| with(pointer, None);
+        for (document, expected) in [
+            (gone("/issuers"), "issuers is missing"),
+            (set("/issuers", json!([])), "issuers is empty"),
+            (gone("/issuers/0/issuer"), "issuers[0].issuer is missing"),
+            (set("/issuers/0/issuer", json!(7)), "issuers[0].issuer is of type integer: expected a string"),
+            (set("/issuers/1/issuer", json!("https://idp.example")), "issuers[1].issuer is there twice"),
+            (
+                set("/issuers/0/profile", json!("rfc9086")),
+                "issuers[0].profile has a wrong value: expected one of `rfc9068`",
+            ),
+            (set("/issuers/0/profile", json!("entra")), "issuers[0].profile is not supported"),
+            (set("/issuers/0/algorithms", json!([])), "issuers[0].algorithms is empty"),
+            (set("/issuers/0/algorithms", json!(["none"])), "issuers[0].algorithms[0] is no supported algorithm"),
+            (set("/issuers/0/algorithms", json!(["HS256"])), "issuers[0].algorithms[0] is no supported algorithm"),
+            (set("/issuers/0/token_types", json!([""])), "issuers[0].token_types is empty"),
+            (gone("/issuers/0/jwks"), "issuers[0].jwks is missing"),
+            (set("/issuers/0/jwks", json!({})), "issuers[0].jwks has none or several"),
+            (set("/issuers/0/jwks", json!({"discovery": {}})), "issuers[0].jwks.discovery is not supported"),
+            (set("/issuers/1/jwks/inline", json!({"keys": []})), "issuers[1].jwks.inline holds no usable key"),
+            (set("/issuers/1/jwks/inline", json!({"key": []})), "issuers[1].jwks.inline is no JWK set"),
+            (gone("/issuers/0/jwks/remote/cluster"), "issuers[0].jwks.remote.cluster is missing"),
+            (
+                set("/issuers/0/jwks/remote/uri", json!("http://idp.example/jwks")),
+                "issuers[0].jwks.remote.uri is no plain https URL",
+            ),
+            (set("/issuers/0/jwks/remote/timeout_ms", json!(0)), "issuers[0].jwks.remote.timeout_ms is out of range"),
+            (
+                set("/issuers/0/jwks/remote/cooldown_seconds", json!("1")),
+                "issuers[0].jwks.remote.cooldown_seconds is of type string",
+            ),
+            (
+                set("/issuers/0/jwks/remote/refresh", json!(60)),
+                "issuers[0].jwks.remote.refresh is not known here: expected one of `cluster`",
+            ),
+            (
+                set("/issuers/0/jwks/remote/max_stale_seconds", json!(20)),
+                "issuers[0].jwks.remote.max_stale_seconds is shorter",
+            ),
+            (set("/clock_skew_seconds", json!(600)), "clock_skew_seconds is too large"),
+            (gone("/resources"), "resources is missing"),
+            (set("/resources", json!([])), "resources is empty"),
+            (set("/resources/0/resource", json!("tools.example")), "resources[0].resource is no absolute URI"),
+            (set("/resources/0/resource", json!("https://h#f")), "resources[0].resource is no absolute URI"),
+            (gone("/resources/0/match"), "resources[0].match is missing"),
+            (set("/resources/0/match", json!({})), "resources[0].match is empty"),
+            (
+                set("/resources/0/match", json!({"path": {"prefix": "/"}})),
+                "resources[1].match can match the same request",
+            ),
+            (set("/resources/0/match/path/prefix", json!("/files/")), "resources[0].match.path.prefix ends with /"),
+            (set("/resources/0/accept", json!([])), "resources[0].accept is empty"),
+            (
+                set("/resources/0/accept/0/issuer", json!("https://idp.example/")),
+                "resources[0].accept[0].issuer is none of issuers",
+            ),
+            (set("/resources/0/accept/0/audiences", json!([])), "resources[0].accept[0].audiences is empty"),
+            (set("/resources/0/require/scopes", json!("files:read")), "resources[0].require.scopes is of type string"),
+            (set("/resources/0/require/scopes/0", json!("a b")), "resources[0].require.scopes[0] is no scope"),
+            (set("/resources/0/require/clients", json!(["a"])), "resources[0].require.clients is not supported"),
+            (set("/resources/0/rules/0/mode", json!("shadow")), "resources[0].rules[0].mode is not supported"),
+            (gone("/resources/0/rules/0/require"), "resources[0].rules[0].require is missing"),
+            (gone("/resources/0/rules/0/match"), "resources[0].rules[0].match is missing"),
+            (gone("/resources/0/rules/0/name"), "resources[0].rules[0].name is missing"),
+            (set("/public/0", json!({})), "public[0] is empty"),
+            (set("/publik", json!([])), "publik is not known here"),
+            (set("/mode", json!("shadow")), "mode is not supported"),
+            (set("/forward", json!({})), "forward is not supported"),
+            (String::new(), " is not valid JSON"),
+            ("{\"issuers\": [}".to_owned(), "line 1 column 14"),
+        ] {
+            let found = mistakes(&document);
+            let told = found.iter().filter(|mistake| mistake.contains(expected)).count();
+            assert_eq!(told, 1, "{expected} in {found:#?}");
+            // One edit can break a reference elsewhere, too; more would be one mistake told many times.
+            assert!(found.len() <= 2, "{expected} in {found:#?}");
+        }
+    }
+
+    #[test]
+    fn all_mistakes_are_told_at_once() {
+        let mut document = sound();
+        document["issuers"][0]["jwks"]["remote"]["uri"] = json!("ftp://x");
+        document["issuers"][1]["profile"] = json!(1);
+        document["resources"][0]["require"] = json!({"scopes": ["\""], "actors": {}});
+        document["resources"][1]["resource"] = json!("");
+        document["nonsense"] = json!(true);
+        let found = mistakes(&document.to_string());
+        assert_eq!(found.len(), 6, "{found:#?}");
+    }
 }

@@ -61,8 +61,8 @@ struct RawRemote {
 #[derive(Debug)]
 pub struct Issuers {
     trusted: Vec<TrustedIssuer>,
-    /// Every configured identifier, those of entries with mistakes too.
-    named: Vec<String>,
+    /// Every configured identifier, those of entries with mistakes too; `None` if one could not be read.
+    named: Option<Vec<String>>,
     clock_skew: Duration,
 }
 
@@ -111,7 +111,8 @@ impl Issuers {
         if raw.is_empty() {
             problems.add(place, "is empty: expected at least one issuer");
         }
-        let named = raw.iter().filter_map(|raw| raw.issuer.clone()).collect();
+        let named =
+            raw.iter().map(|raw| raw.issuer.clone()).collect::<Option<Vec<_>>>().filter(|named| !named.is_empty());
         let mut trusted: Vec<TrustedIssuer> = Vec::new();
         for (index, raw) in raw.iter().enumerate() {
             let place = at_index(place, index);
@@ -130,10 +131,11 @@ impl Issuers {
         self.trusted.iter().position(|trusted| trusted.issuer.issuer == issuer)
     }
 
-    /// Whether an issuer of this identifier is configured, with mistakes or without.
+    /// Whether an issuer of this identifier may be configured, with mistakes or without: so that one mistake is not
+    /// told again at every place that refers to it.
     #[must_use]
-    pub fn names(&self, issuer: &str) -> bool {
-        self.named.iter().any(|named| named == issuer)
+    pub fn may_name(&self, issuer: &str) -> bool {
+        self.named.as_ref().is_none_or(|named| named.iter().any(|named| named == issuer))
     }
 
     /// The number of issuers.
