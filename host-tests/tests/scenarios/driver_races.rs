@@ -1,0 +1,144 @@
+//! The driver's rules that need a hand on each callback: on the emulator only, since no client can force these orders
+//! on a real Envoy.
+
+use std::time::Duration;
+
+use fourleg_harness::{Emulated, Gateway, Response, StreamState, get, plugin, post};
+use serde_json::{Value, json};
+
+fn probe(routes: Value) -> Gateway {
+    Gateway::chain([plugin("driver_probe", json!({ "routes": routes }))])
+        .cluster("idp", |_: &fourleg_harness::Request| Response::json(200, &json!({})))
+        .manual()
+}
+
+fn call() -> Value {
+    json!({"call": {"cluster": "idp", "timeout_ms": 1000}})
+}
+
+fn shared() -> Value {
+    json!({"call": {"cluster": "idp", "key": "keys", "timeout_ms": 1000}})
+}
+
+fn allow() -> Value {
+    json!({"allow": {}})
+}
+
+fn only_callout(gateway: &Emulated) -> u64 {
+    let pending = gateway.pending_callouts();
+    assert_eq!(pending.len(), 1, "one callout is pending");
+    pending[0].id
+}
+
+fn ok() -> Response {
+    Response::json(200, &json!({}))
+}
+
+#[test]
+fn a_stream_that_is_gone_is_neither_resumed_nor_edited_and_the_others_are() {
+    let gateway = probe(json!({"/a": [shared(), allow()]})).start().unwrap();
+    let gone = gateway.open(get("/a").header("x-who", "gone"));
+    let stays = gateway.open(get("/a").header("x-who", "stays"));
+    gateway.reset(gone);
+    gateway.complete(only_callout(&gateway), ok());
+    assert!(gateway.outcome(gone).upstream.is_empty());
+    let outcome = gateway.outcome(stays);
+    assert_eq!(outcome.allowed().header_text("x-who").as_deref(), Some("stays"));
+    assert_eq!(outcome.allowed().header_text("x-probe-trace").as_deref(), Some("call:200:2 learned:1"));
+}
+
+#[test]
+fn a_shared_flight_survives_the_client_that_asked_for_it_first() {
+    let gateway = probe(json!({"/a": [shared(), allow()]})).start().unwrap();
+    let leader = gateway.open(get("/a"));
+    let callout = only_callout(&gateway);
+    gateway.reset(leader);
+    let follower = gateway.open(get("/a"));
+    assert_eq!(only_callout(&gateway), callout, "the follower joins the flight");
+    gateway.complete(callout, ok());
+    gateway.outcome(follower).allowed();
+}
+
+#[test]
+fn the_call_of_a_stream_that_is_gone_touches_nothing() {
+    let gateway = probe(json!({"/a": [call(), allow()], "/b": [call(), allow()]})).start().unwrap();
+    let gone = gateway.open(get("/a"));
+    let callout = only_callout(&gateway);
+    let other = gateway.open(get("/b"));
+    gateway.reset(gone);
+    gateway.complete(callout, ok());
+    assert!(gateway.outcome(gone).upstream.is_empty());
+    assert!(matches!(gateway.state(other), StreamState::Paused { .. }), "{:?}", gateway.state(other));
+    gateway.complete(only_callout(&gateway), ok());
+    gateway.outcome(other).allowed();
+}
+
+#[test]
+fn a_call_whose_timeout_never_fires_is_ended_by_the_deadline_and_its_late_answer_is_ignored() {
+    for act in [call(), shared()] {
+        let gateway = probe(json!({"/a": [act, allow()]})).start().unwrap();
+        let stream = gateway.open(post("/a").body("x"));
+        let callout = only_callout(&gateway);
+        gateway.advance(Duration::from_millis(1900));
+        assert!(matches!(gateway.state(stream), StreamState::Paused { .. }), "{:?}", gateway.state(stream));
+        gateway.advance(Duration::from_millis(400));
+        gateway.outcome(stream).denied_with(503);
+        gateway.complete(callout, ok());
+        gateway.outcome(stream).denied_with(503);
+    }
+}
+
+#[test]
+fn a_body_that_does_not_come_is_denied_and_the_log_names_the_option_that_may_be_missing() {
+    let read = json!({"read_body": {"limit": 10, "deny_if_it_holds": null}});
+    let gateway = probe(json!({"/a": [read, allow()]})).start().unwrap();
+    let stream = gateway.open_with_body_to_come(post("/a"));
+    gateway.stream_body(stream, "abc", false);
+    gateway.advance(Duration::from_secs(29));
+    assert!(matches!(gateway.state(stream), StreamState::Paused { .. }), "{:?}", gateway.state(stream));
+    gateway.advance(Duration::from_secs(2));
+    gateway.outcome(stream).denied_with(503).has_code("deadline_exceeded");
+    assert!(fourleg_harness::Running::logs(&gateway).iter().any(|line| line.contains("allow_on_headers_stop_iteration")));
+}
+
+#[test]
+fn without_the_stop_iteration_option_a_request_whose_body_is_needed_is_denied_by_the_deadline() {
+    let read = json!({"read_body": {"limit": 10, "deny_if_it_holds": null}});
+    let mut probe = plugin("driver_probe", json!({"routes": {"/a": [read, allow()]}}));
+    probe.allow_on_headers_stop_iteration = false;
+    let gateway = Gateway::chain([probe]).manual().start().unwrap();
+    let stream = gateway.open(post("/a").body("abc"));
+    gateway.advance(Duration::from_secs(31));
+    gateway.outcome(stream).denied_with(503).has_code("deadline_exceeded");
+}
+
+#[test]
+fn nothing_of_a_body_goes_on_before_the_verdict_and_all_of_it_after() {
+    let gateway = probe(json!({"/a": [call(), allow()]})).start().unwrap();
+    let stream = gateway.open_with_body_to_come(post("/a"));
+    gateway.stream_body(stream, "abc", false);
+    assert!(gateway.outcome(stream).upstream.is_empty());
+    gateway.complete(only_callout(&gateway), ok());
+    gateway.stream_body(stream, "def", true);
+    assert_eq!(gateway.outcome(stream).allowed().whole_body(), b"abcdef");
+}
+
+#[test]
+fn what_follows_a_denial_is_held_and_answered_no_second_time() {
+    let gateway = probe(json!({"/a": [call(), allow()]})).start().unwrap();
+    let stream = gateway.open_with_body_to_come(post("/a"));
+    gateway.fail(only_callout(&gateway));
+    gateway.outcome(stream).denied_with(503);
+    gateway.stream_body(stream, "abc", false);
+    gateway.tick();
+    gateway.advance(Duration::from_secs(60));
+    gateway.outcome(stream).denied_with(503);
+}
+
+#[test]
+fn an_answer_without_headers_is_a_failure() {
+    let gateway = probe(json!({"/a": [call(), allow()]})).start().unwrap();
+    let stream = gateway.open(get("/a"));
+    gateway.fail_without_headers(only_callout(&gateway));
+    gateway.outcome(stream).denied_with(503).has_code("callout_failed");
+}
