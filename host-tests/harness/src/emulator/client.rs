@@ -250,8 +250,12 @@ fn refuse(request: &Request) -> Option<Refusal> {
     if request.authority.is_empty() {
         return Some(Refusal::Reply(400, "", b"missing_host_header"));
     }
-    let is_connect = request.method == "CONNECT";
-    if !is_connect && !request.path.starts_with(b"/") && !(request.method == "OPTIONS" && request.path == b"*") {
+    let target_is_fine = match request.method.as_str() {
+        "CONNECT" => true,
+        "OPTIONS" if request.path == b"*" => true,
+        _ => request.path.starts_with(b"/"),
+    };
+    if !target_is_fine {
         return Some(Refusal::Reply(404, "", b"absolute_path_rejected"));
     }
     None

@@ -4,6 +4,7 @@ use super::{
     engine::Engine,
     events::{CalloutEnd, Event},
     header_map::HeaderMap,
+    shared_queue::Listener,
     stream::{StreamId, Way},
     upstream::nanoseconds,
     world::{CalloutAnswer, Context},
@@ -96,15 +97,18 @@ impl Engine {
                     Some(Event::CalloutEnds(id, end)) => self.callout_ends(id, end),
                     Some(Event::UpstreamArrives(id)) => self.upstream_arrives(id),
                     Some(Event::UpstreamEnds(id, end)) => self.upstream_ends(id, end),
-                    Some(Event::QueueReady(listener, token)) => {
-                        if self.w().contexts.contains_key(&(listener.vm, listener.context)) {
-                            self.call(listener.vm, "proxy_on_queue_ready", &[listener.context, token]);
-                            self.run_actions(listener.vm);
-                        }
-                    }
+                    Some(Event::QueueReady(listener, token)) => self.queue_ready(listener, token),
                     None => {}
                 }
             }
+        }
+    }
+
+    fn queue_ready(&mut self, listener: Listener, token: u32) {
+        let listens = self.w().contexts.contains_key(&(listener.vm, listener.context));
+        if listens {
+            self.call(listener.vm, "proxy_on_queue_ready", &[listener.context, token]);
+            self.run_actions(listener.vm);
         }
     }
 

@@ -104,7 +104,6 @@ fn set(caller: &Caller<'_, Guest>, buffer: u32, part: (u32, u32), data: (u32, u3
     let way = match buffer {
         REQUEST_BODY => Way::Request,
         RESPONSE_BODY => Way::Response,
-        DOWNSTREAM_DATA..=CALL_DATA => return Err(Status::BadArgument),
         _ => return Err(Status::BadArgument),
     };
     let (world, vm) = world(caller);
