@@ -61,11 +61,22 @@ mod tests {
     #[test]
     fn audiences_are_equal_code_point_by_code_point_or_not_at_all() {
         for audience in [
-            "https://mcp.example.com/mcp2", "https://mcp.example.com/mcp/", "https://mcp.example.com/MCP",
-            "https://mcp.example.com.evil", "https://mcp.example.com.evil/mcp", "https://mcp.example.com/mc",
-            "https://mcp.example.com/%6dcp", "https://mcp.example.com:443/mcp", "HTTPS://mcp.example.com/mcp", "*",
-            "https://mcp.example.com/*", " https://mcp.example.com/mcp", "https://mcp.example.com/mcp\0",
-            "https://mcp.example.com/mcp x", "https://mcp.example.com/mcp#f", "https://mcp.example.com/m\u{441}p",
+            "https://mcp.example.com/mcp2",
+            "https://mcp.example.com/mcp/",
+            "https://mcp.example.com/MCP",
+            "https://mcp.example.com.evil",
+            "https://mcp.example.com.evil/mcp",
+            "https://mcp.example.com/mc",
+            "https://mcp.example.com/%6dcp",
+            "https://mcp.example.com:443/mcp",
+            "HTTPS://mcp.example.com/mcp",
+            "*",
+            "https://mcp.example.com/*",
+            " https://mcp.example.com/mcp",
+            "https://mcp.example.com/mcp\0",
+            "https://mcp.example.com/mcp x",
+            "https://mcp.example.com/mcp#f",
+            "https://mcp.example.com/m\u{441}p",
         ] {
             assert_eq!(check(&[audience]), Err(Reason::AudienceMismatch), "{audience}");
         }

@@ -354,7 +354,10 @@ mod tests {
     fn a_challenge_without_parameters_gets_a_realm() {
         assert_eq!(read_one(&Challenge::bearer()), [pair("realm", "fourleg")]);
         assert_eq!(Challenge::dpop().to_string(), "DPoP realm=\"fourleg\"");
-        assert_eq!(read_one(&Challenge::bearer().resource_metadata("not a uri").scope(["\""])), [pair("realm", "fourleg")]);
+        assert_eq!(
+            read_one(&Challenge::bearer().resource_metadata("not a uri").scope(["\""])),
+            [pair("realm", "fourleg")]
+        );
         assert_eq!(read_one(&Challenge::bearer().error("x").without_error()), [pair("realm", "fourleg")]);
     }
 
@@ -372,7 +375,8 @@ mod tests {
     /// COR-06
     #[test]
     fn a_value_that_cannot_be_written_does_not_leave_the_previous_one_behind() {
-        let challenge = Challenge::bearer().resource_metadata("https://a").resource_metadata("https://b c").scope(["x"]);
+        let challenge =
+            Challenge::bearer().resource_metadata("https://a").resource_metadata("https://b c").scope(["x"]);
         assert_eq!(read_one(&challenge), [pair("scope", "x")]);
         assert_eq!(read_one(&challenge.scope(["\u{e9}"])), [pair("realm", "fourleg")]);
     }
@@ -381,7 +385,16 @@ mod tests {
     #[test]
     fn forbidden_characters_never_reach_the_header() {
         for hostile in [
-            "\"", "\\", "a\r\nSet-Cookie: x=1", "a\0b", "é", "\u{2028}", "\", error=\"invalid_token", "\u{7f}", "\t", "😀\\\"\n",
+            "\"",
+            "\\",
+            "a\r\nSet-Cookie: x=1",
+            "a\0b",
+            "é",
+            "\u{2028}",
+            "\", error=\"invalid_token",
+            "\u{7f}",
+            "\t",
+            "😀\\\"\n",
         ] {
             let parameters = read_one(&loaded(hostile));
             for (name, value) in &parameters {
@@ -426,7 +439,8 @@ mod tests {
     /// STP-02, STP-03
     #[test]
     fn step_up_parameters_are_written_as_quoted_strings() {
-        let challenge = Challenge::bearer().error("insufficient_user_authentication").acr_values(["phr", "mfa"]).max_age(0);
+        let challenge =
+            Challenge::bearer().error("insufficient_user_authentication").acr_values(["phr", "mfa"]).max_age(0);
         assert_eq!(
             challenge.to_string(),
             "Bearer error=\"insufficient_user_authentication\", acr_values=\"phr mfa\", max_age=\"0\""

@@ -215,8 +215,5 @@ fn object<'m>(members: &'m Map<String, Value>, claim: &str) -> Result<Option<&'m
 
 /// A NumericDate (RFC 7519 §2).
 fn date(members: &Map<String, Value>, claim: &str) -> Result<Option<UnixTime>, Reason> {
-    members
-        .get(claim)
-        .map(|value| UnixTime::from_numeric_date(value).map_err(|_| Reason::ClaimInvalid))
-        .transpose()
+    members.get(claim).map(|value| UnixTime::from_numeric_date(value).map_err(|_| Reason::ClaimInvalid)).transpose()
 }

@@ -109,9 +109,28 @@ mod tests {
     #[test]
     fn anything_but_token68_is_malformed() {
         for value in [
-            "Bearer", "Bearer ", "Bearer a b", "Bearer \"T\"", "Bearer T;", "Bearer =", "Bearer a=b", "Bearer a\\b",
-            "Bearer {}", "Bearer T é", "Bearer tokén", "Bearer:T", "Bearer=T", "Bearer\u{a0}T", "", " ", "\"Bearer\" T",
-            "(x) T", "=", "Bearer T\u{7f}", "Bearer T Bearer U", "Bearer %41",
+            "Bearer",
+            "Bearer ",
+            "Bearer a b",
+            "Bearer \"T\"",
+            "Bearer T;",
+            "Bearer =",
+            "Bearer a=b",
+            "Bearer a\\b",
+            "Bearer {}",
+            "Bearer T é",
+            "Bearer tokén",
+            "Bearer:T",
+            "Bearer=T",
+            "Bearer\u{a0}T",
+            "",
+            " ",
+            "\"Bearer\" T",
+            "(x) T",
+            "=",
+            "Bearer T\u{7f}",
+            "Bearer T Bearer U",
+            "Bearer %41",
         ] {
             assert_eq!(one(value), Err(Reason::CredentialMalformed), "{value:?}");
         }
@@ -153,8 +172,18 @@ mod tests {
     #[test]
     fn fields_joined_with_a_comma_are_duplicates() {
         for value in [
-            "Bearer T1,Bearer T2", "Bearer T1, Bearer T2", "Basic x,Bearer T", "Basic x, Bearer T", "Bearer T,Basic x",
-            "DPoP x,Bearer T", "Bearer T, DPoP x", "Bearer T,", ",Bearer T", "Bearer ,T", ",", "Bearer T,,",
+            "Bearer T1,Bearer T2",
+            "Bearer T1, Bearer T2",
+            "Basic x,Bearer T",
+            "Basic x, Bearer T",
+            "Bearer T,Basic x",
+            "DPoP x,Bearer T",
+            "Bearer T, DPoP x",
+            "Bearer T,",
+            ",Bearer T",
+            "Bearer ,T",
+            ",",
+            "Bearer T,,",
         ] {
             assert_eq!(one(value), Err(Reason::DuplicateCredential), "{value}");
         }
@@ -172,8 +201,18 @@ mod tests {
     #[test]
     fn tabs_inside_folds_and_control_bytes_are_malformed() {
         for value in [
-            "Bearer\tT", "Bearer \tT", "Bearer\t T", "Bearer T\r\n U", "Bearer\r\n T", "Bearer T\n", "\nBearer T",
-            "Bearer T\0", "Bear\0er T", "Basic\tx", "Basic x\r\nBearer T", "Bearer T\u{b}",
+            "Bearer\tT",
+            "Bearer \tT",
+            "Bearer\t T",
+            "Bearer T\r\n U",
+            "Bearer\r\n T",
+            "Bearer T\n",
+            "\nBearer T",
+            "Bearer T\0",
+            "Bear\0er T",
+            "Basic\tx",
+            "Basic x\r\nBearer T",
+            "Bearer T\u{b}",
         ] {
             assert_eq!(one(value), Err(Reason::CredentialMalformed), "{value:?}");
         }

@@ -116,11 +116,22 @@ mod tests {
     /// JWT-27
     #[test]
     fn scopes_of_the_wrong_type_are_refused() {
-        for profile in [Profile::Rfc9068, Profile::Keycloak, Profile::Okta, Profile::Auth0, Profile::Entra, Profile::Generic] {
+        for profile in
+            [Profile::Rfc9068, Profile::Keycloak, Profile::Okta, Profile::Auth0, Profile::Entra, Profile::Generic]
+        {
             for value in [
-                json!({"scope": ["a"]}), json!({"scope": 1}), json!({"scope": null}), json!({"scope": {}}),
-                json!({"scope": "a\tb"}), json!({"scope": "a\"b"}), json!({"scp": 1}), json!({"scp": null}),
-                json!({"scp": [1]}), json!({"scp": ["a b"]}), json!({"scp": [""]}), json!({"scp": {"a": true}}),
+                json!({"scope": ["a"]}),
+                json!({"scope": 1}),
+                json!({"scope": null}),
+                json!({"scope": {}}),
+                json!({"scope": "a\tb"}),
+                json!({"scope": "a\"b"}),
+                json!({"scp": 1}),
+                json!({"scp": null}),
+                json!({"scp": [1]}),
+                json!({"scp": ["a b"]}),
+                json!({"scp": [""]}),
+                json!({"scp": {"a": true}}),
             ] {
                 assert_eq!(read(value.clone(), profile), Err(Reason::ClaimInvalid), "{profile:?} {value}");
             }
@@ -134,8 +145,12 @@ mod tests {
         let client = |value: Value, profile| client_id(&members(value), profile);
         let all = json!({"client_id": "a", "azp": "a", "cid": "b", "appid": "a"});
         for (profile, expected) in [
-            (Profile::Rfc9068, "a"), (Profile::Keycloak, "a"), (Profile::Okta, "b"), (Profile::Auth0, "a"),
-            (Profile::Entra, "a"), (Profile::Generic, "a"),
+            (Profile::Rfc9068, "a"),
+            (Profile::Keycloak, "a"),
+            (Profile::Okta, "b"),
+            (Profile::Auth0, "a"),
+            (Profile::Entra, "a"),
+            (Profile::Generic, "a"),
         ] {
             assert_eq!(client(all.clone(), profile), Ok(Some(expected.to_owned())), "{profile:?}");
             assert_eq!(client(json!({}), profile), Ok(None), "{profile:?}");

@@ -148,8 +148,22 @@ mod tests {
             assert_eq!(judge(Profile::Rfc9068, Some(name)), Ok(TypeProof::AccessToken), "{name}");
         }
         for name in [
-            "text/at+jwt", "application/x/at+jwt", "application/application/at+jwt", "at+jwt ", " at+jwt", "", "at",
-            "at+jwt;v=1", "xat+jwt", "at+jwts", "application/", "/at+jwt", "JWT", "application/jwt", "at-jwt", "ａt+jwt",
+            "text/at+jwt",
+            "application/x/at+jwt",
+            "application/application/at+jwt",
+            "at+jwt ",
+            " at+jwt",
+            "",
+            "at",
+            "at+jwt;v=1",
+            "xat+jwt",
+            "at+jwts",
+            "application/",
+            "/at+jwt",
+            "JWT",
+            "application/jwt",
+            "at-jwt",
+            "ａt+jwt",
         ] {
             assert_eq!(judge(Profile::Rfc9068, Some(name)), Err(Reason::TypeNotAllowed), "{name}");
         }

@@ -35,9 +35,8 @@ pub fn parse(text: &[u8], max_depth: usize) -> Result<Value, JsonError> {
     let text = std::str::from_utf8(text).map_err(|_| JsonError::NotUtf8)?;
     let fault = Cell::new(JsonError::Syntax);
     let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value = Strict { depth_left: max_depth, fault: &fault }
-        .deserialize(&mut deserializer)
-        .map_err(|_| fault.get())?;
+    let value =
+        Strict { depth_left: max_depth, fault: &fault }.deserialize(&mut deserializer).map_err(|_| fault.get())?;
     deserializer.end().map_err(|_| JsonError::Syntax)?;
     Ok(value)
 }
@@ -147,10 +146,25 @@ mod tests {
     #[test]
     fn valid_json_reads_as_serde_json_reads_it() {
         for text in [
-            "null", "true", "1", "-1", "1.5", "1e3", "18446744073709551615", "\"\\u00e9\\n\"", "[]", "{}", " [ 1 , {} ] ",
-            r#"{"a":[1,{"b":null}],"c":"d"}"#, r#"{"$serde_json::private::Number":"1"}"#,
+            "null",
+            "true",
+            "1",
+            "-1",
+            "1.5",
+            "1e3",
+            "18446744073709551615",
+            "\"\\u00e9\\n\"",
+            "[]",
+            "{}",
+            " [ 1 , {} ] ",
+            r#"{"a":[1,{"b":null}],"c":"d"}"#,
+            r#"{"$serde_json::private::Number":"1"}"#,
         ] {
-            assert_eq!(parse(text.as_bytes(), MAX_DEPTH).unwrap(), serde_json::from_str::<Value>(text).unwrap(), "{text}");
+            assert_eq!(
+                parse(text.as_bytes(), MAX_DEPTH).unwrap(),
+                serde_json::from_str::<Value>(text).unwrap(),
+                "{text}"
+            );
         }
     }
 
@@ -158,8 +172,12 @@ mod tests {
     #[test]
     fn duplicate_member_names_are_refused_at_any_depth_and_in_any_spelling() {
         for text in [
-            r#"{"alg":"RS256","alg":"none"}"#, r#"{"aud":"a","aud":"a"}"#, r#"{"a":{"b":1,"b":1}}"#, r#"[[{"x":{"b":1,"b":2}}]]"#,
-            r#"{"aud":1,"\u0061ud":2}"#, r#"{"":1,"":2}"#,
+            r#"{"alg":"RS256","alg":"none"}"#,
+            r#"{"aud":"a","aud":"a"}"#,
+            r#"{"a":{"b":1,"b":1}}"#,
+            r#"[[{"x":{"b":1,"b":2}}]]"#,
+            r#"{"aud":1,"\u0061ud":2}"#,
+            r#"{"":1,"":2}"#,
         ] {
             assert_eq!(parse(text.as_bytes(), MAX_DEPTH), Err(JsonError::DuplicateMember), "{text}");
         }
@@ -193,8 +211,29 @@ mod tests {
     #[test]
     fn bom_other_encodings_trailing_data_and_loose_syntax_are_refused() {
         for text in [
-            "\u{feff}{}", "{}{}", "{} x", "{},", "", " ", "{a:1}", "{'a':1}", "[1,]", "{\"a\":1,}", "01", "+1", "NaN", "Infinity",
-            "1e400", "-1e400", "\"\n\"", "\"\\ud800\"", "\"\\x41\"", "tru", "// c\n1", "{\"a\"}", "[",
+            "\u{feff}{}",
+            "{}{}",
+            "{} x",
+            "{},",
+            "",
+            " ",
+            "{a:1}",
+            "{'a':1}",
+            "[1,]",
+            "{\"a\":1,}",
+            "01",
+            "+1",
+            "NaN",
+            "Infinity",
+            "1e400",
+            "-1e400",
+            "\"\n\"",
+            "\"\\ud800\"",
+            "\"\\x41\"",
+            "tru",
+            "// c\n1",
+            "{\"a\"}",
+            "[",
         ] {
             assert_eq!(parse(text.as_bytes(), MAX_DEPTH), Err(JsonError::Syntax), "{text:?}");
         }

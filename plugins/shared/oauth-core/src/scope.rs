@@ -19,7 +19,9 @@ pub struct NotAScopeToken;
 
 impl fmt::Display for NotAScopeToken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("expected a scope: printable ASCII without spaces, quotation marks and backslashes (RFC 6749 section 3.3)")
+        f.write_str(
+            "expected a scope: printable ASCII without spaces, quotation marks and backslashes (RFC 6749 section 3.3)",
+        )
     }
 }
 

@@ -61,7 +61,11 @@ impl UnixTime {
     pub fn from_numeric_date(value: &Value) -> Result<Self, NotANumericDate> {
         let Value::Number(number) = value else { return Err(NotANumericDate) };
         if let Some(seconds) = number.as_i64() {
-            return if (0..=LATEST_SECOND).contains(&seconds) { Ok(Self::from_secs(seconds)) } else { Err(NotANumericDate) };
+            return if (0..=LATEST_SECOND).contains(&seconds) {
+                Ok(Self::from_secs(seconds))
+            } else {
+                Err(NotANumericDate)
+            };
         }
         let seconds = number.as_f64().ok_or(NotANumericDate)?;
         // Written so that NaN fails too.
@@ -104,8 +108,20 @@ mod tests {
     #[test]
     fn everything_else_is_not_a_numeric_date() {
         for json in [
-            "\"1700000000\"", "9.3e18", "1e308", "-1", "-0.5", "-9223372036854775808", "18446744073709551615",
-            "253402300800", "253402300799.5", "null", "true", "[]", "{}", "[1700000000]",
+            "\"1700000000\"",
+            "9.3e18",
+            "1e308",
+            "-1",
+            "-0.5",
+            "-9223372036854775808",
+            "18446744073709551615",
+            "253402300800",
+            "253402300799.5",
+            "null",
+            "true",
+            "[]",
+            "{}",
+            "[1700000000]",
         ] {
             assert_eq!(read(json), Err(NotANumericDate), "{json}");
         }

@@ -34,16 +34,8 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// Every algorithm.
-    pub const ALL: [Self; 8] = [
-        Self::Rs256,
-        Self::Rs384,
-        Self::Rs512,
-        Self::Ps256,
-        Self::Es256,
-        Self::Es384,
-        Self::EdDsa,
-        Self::Ed25519,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Rs256, Self::Rs384, Self::Rs512, Self::Ps256, Self::Es256, Self::Es384, Self::EdDsa, Self::Ed25519];
 
     /// What an issuer may use when nothing is configured.
     pub const DEFAULT: [Self; 5] = [Self::Rs256, Self::Ps256, Self::Es256, Self::Es384, Self::EdDsa];
@@ -100,8 +92,26 @@ mod tests {
     #[test]
     fn none_macs_and_other_spellings_are_no_algorithms() {
         for name in [
-            "none", "None", "NONE", "nOnE", "", "HS256", "HS384", "HS512", "rs256", "Rs256", "RS256 ", "ES512", "ES256K",
-            "PS384", "eddsa", "ED25519", "Ed448", "RSA-OAEP", "dir", "ML-DSA-44",
+            "none",
+            "None",
+            "NONE",
+            "nOnE",
+            "",
+            "HS256",
+            "HS384",
+            "HS512",
+            "rs256",
+            "Rs256",
+            "RS256 ",
+            "ES512",
+            "ES256K",
+            "PS384",
+            "eddsa",
+            "ED25519",
+            "Ed448",
+            "RSA-OAEP",
+            "dir",
+            "ML-DSA-44",
         ] {
             assert_eq!(Algorithm::parse(name), None, "{name}");
         }

@@ -120,10 +120,26 @@ mod tests {
     #[test]
     fn only_three_unpadded_base64url_segments_are_a_compact_jws() {
         for text in [
-            "", ".", "e30", "e30.e30", "e30.e30.e30.e30", "e30.e30.e30.e30.e30.e30", "e30=.e30.AA", "e30.e30.AA==",
-            "e30.e3+0.AA", "e30.e3/0.AA", "e30.e\n30.AA", "e30.e30.AA\n", " e30.e30.AA", "e30.e30.AA ", "e30.e 0.AA",
-            "e30.e30.A", r#"{"payload":"e30","protected":"e30","signature":"AA"}"#,
-            r#"{"payload":"e30","signatures":[{"protected":"e30","signature":"AA"}]}"#, "e30.é.AA", "e30.e30.\0",
+            "",
+            ".",
+            "e30",
+            "e30.e30",
+            "e30.e30.e30.e30",
+            "e30.e30.e30.e30.e30.e30",
+            "e30=.e30.AA",
+            "e30.e30.AA==",
+            "e30.e3+0.AA",
+            "e30.e3/0.AA",
+            "e30.e\n30.AA",
+            "e30.e30.AA\n",
+            " e30.e30.AA",
+            "e30.e30.AA ",
+            "e30.e 0.AA",
+            "e30.e30.A",
+            r#"{"payload":"e30","protected":"e30","signature":"AA"}"#,
+            r#"{"payload":"e30","signatures":[{"protected":"e30","signature":"AA"}]}"#,
+            "e30.é.AA",
+            "e30.e30.\0",
         ] {
             assert_eq!(refused(text), Reason::TokenMalformed, "{text:?}");
         }

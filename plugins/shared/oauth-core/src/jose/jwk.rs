@@ -105,9 +105,8 @@ impl VerificationKey {
             }
         }
         let key_id = string(jwk, "kid")?.map(str::to_owned);
-        let algorithm = string(jwk, "alg")?
-            .map(|name| Algorithm::parse(name).ok_or(UnusableKey::AlgorithmMismatch))
-            .transpose()?;
+        let algorithm =
+            string(jwk, "alg")?.map(|name| Algorithm::parse(name).ok_or(UnusableKey::AlgorithmMismatch)).transpose()?;
         let (material, spki_der) = match key_type {
             "RSA" => rsa(jwk)?,
             "EC" => elliptic(jwk)?,

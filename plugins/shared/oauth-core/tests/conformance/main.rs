@@ -1,0 +1,15 @@
+//! The verifier from outside, item by item of the conformance catalogue.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "a helper of a test fails by panicking, as the test does"
+)]
+
+mod acceptance;
+mod issuing;
+mod key_sets;
+mod mutations;
+mod signatures;
+mod vectors;

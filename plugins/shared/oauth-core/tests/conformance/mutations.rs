@@ -1,0 +1,130 @@
+//! Hostile input by the thousand: never a panic, and never a token that was not signed.
+
+use oauth_core::credential::{Credential, bearer};
+use oauth_core::{KeySet, Reason, Unverified, json};
+use serde_json::json;
+
+use crate::issuing::*;
+
+/// A fixed sequence (xorshift), so that a failure can be repeated.
+struct Dice(u64);
+
+impl Dice {
+    fn roll(&mut self, sides: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 % sides as u64).unwrap()
+    }
+
+    fn bytes(&mut self, most: usize) -> Vec<u8> {
+        (0..self.roll(most)).map(|_| self.roll(256) as u8).collect()
+    }
+
+    /// A few edits: replaced, inserted, removed or doubled bytes.
+    fn mutate(&mut self, original: &[u8], alphabet: &[u8]) -> Vec<u8> {
+        let mut bytes = original.to_vec();
+        for _ in 0..=self.roll(3) {
+            let at = self.roll(bytes.len());
+            let byte = alphabet[self.roll(alphabet.len())];
+            match self.roll(4) {
+                0 => bytes[at] = byte,
+                1 => bytes.insert(at, byte),
+                2 if bytes.len() > 1 => drop(bytes.remove(at)),
+                _ => {
+                    let end = (at + self.roll(40)).min(bytes.len());
+                    let piece = bytes[at..end].to_vec();
+                    bytes.splice(at..at, piece);
+                }
+            }
+        }
+        bytes
+    }
+}
+
+const SEGMENT: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ \n";
+const JSON: &[u8] = b"{}[]\":,.0123456789eE+-truefalsenull\\u \t\n\x00\xff\xc3\xa9";
+
+#[test]
+fn random_bytes_never_panic_and_never_pass() {
+    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    for _ in 0..20_000 {
+        let bytes = dice.bytes(200);
+        let _ = json::parse(&bytes, json::MAX_DEPTH);
+        assert!(KeySet::parse(&bytes).is_err());
+        let text = String::from_utf8_lossy(&bytes);
+        assert!(Unverified::parse(&text).is_err());
+        if let Ok(Credential::Bearer(token)) = bearer(&[&bytes]) {
+            assert!(!token.is_empty());
+        }
+    }
+}
+
+/// JWT-12, JWT-13
+#[test]
+fn a_mutated_token_is_refused() {
+    let mut dice = Dice(0x2545_f491_4f6c_dd1d);
+    let token = token_of(&claims());
+    assert!(verify_rfc9068(&token).is_ok());
+    for _ in 0..3000 {
+        let mutated = String::from_utf8(dice.mutate(token.as_bytes(), SEGMENT)).unwrap();
+        assert!(mutated == token || verify_rfc9068(&mutated).is_err(), "{mutated}");
+    }
+}
+
+#[test]
+fn mutated_headers_and_claims_never_panic_even_when_signed() {
+    let mut dice = Dice(0xd1b5_4a32_d192_ed03);
+    let (header, claims) = (header().to_string(), claims().to_string());
+    for _ in 0..1500 {
+        let mutated_header = dice.mutate(header.as_bytes(), JSON);
+        let mutated_claims = dice.mutate(claims.as_bytes(), JSON);
+        for (header, claims) in
+            [(mutated_header.as_slice(), claims.as_bytes()), (header.as_bytes(), mutated_claims.as_slice())]
+        {
+            let token = sign_raw(Key::Ed25519, "EdDSA", header, claims);
+            if let Ok(parsed) = Unverified::parse(&token) {
+                // The header names another key and algorithm: signed, but not by the key that it claims.
+                assert!(parsed.verify(&rfc9068(), &issuer_keys(), NOW, SKEW).is_err());
+            }
+        }
+        let own_header = header_with(json!({"alg": "EdDSA", "kid": "ed"})).to_string();
+        let token = sign_raw(Key::Ed25519, "EdDSA", own_header.as_bytes(), &mutated_claims);
+        if let Ok(verified) = verify_rfc9068(&token) {
+            assert_eq!(verified.issuer(), ISSUER);
+            assert!(verified.claims().subject().is_some_and(|subject| !subject.is_empty()));
+        }
+    }
+}
+
+/// What passes our own checks must not be refused by the signature library for a reason of its own: with a good
+/// signature the verdict is never that it is bad, whatever the claims are.
+#[test]
+fn a_good_signature_is_never_called_bad_because_of_the_claims() {
+    let mut dice = Dice(0x853c_49e6_748f_ea9b);
+    let header = header_with(json!({"alg": "EdDSA", "kid": "ed"})).to_string();
+    let claims = claims_with(json!({"nbf": 1.5, "nonce": "n", "kid": "x", "extra": [1, {"a": null}]})).to_string();
+    let mut parsed = 0;
+    for _ in 0..4000 {
+        let mutated = dice.mutate(claims.as_bytes(), JSON);
+        let result = verify_rfc9068(&sign_raw(Key::Ed25519, "EdDSA", header.as_bytes(), &mutated));
+        assert_ne!(result.as_ref().err(), Some(&Reason::SignatureInvalid), "{}", String::from_utf8_lossy(&mutated));
+        parsed += usize::from(!matches!(result, Err(Reason::TokenMalformed)));
+    }
+    assert!(parsed > 100, "too few mutations were still JSON: {parsed}");
+}
+
+#[test]
+fn mutated_key_sets_never_panic() {
+    let mut dice = Dice(0xda94_2042_e4dd_58b5);
+    let document = json!({"keys": [
+        Key::Rsa.jwk_with(json!({"kid": "k1"})), Key::P256.jwk_with(json!({"kid": "k2"})), Key::P384.jwk(), Key::Ed25519.jwk(),
+    ]})
+    .to_string();
+    let token = token_of(&claims());
+    for _ in 0..1500 {
+        if let Ok(keys) = KeySet::parse(&dice.mutate(document.as_bytes(), SEGMENT)) {
+            let _ = verify(&token, &rfc9068(), &keys);
+        }
+    }
+}
