@@ -4,10 +4,14 @@
 //! Everything listens on a free port of the loopback, is started by a plain function call and ends when its value is
 //! dropped. All of it shares one background runtime, so that nothing here needs an async caller.
 
+pub mod agent;
 pub mod echo_upstream;
 pub mod envoy;
+pub mod identity_provider;
+pub mod mcp_server;
 pub mod mint;
 pub mod raw_client;
+mod router_server;
 mod runtime;
 pub mod wire;
 

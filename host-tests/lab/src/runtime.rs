@@ -4,7 +4,7 @@ use std::{
     future::Future,
     net::SocketAddr,
     sync::LazyLock,
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
 
 use tokio::{
@@ -25,6 +25,11 @@ static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| {
 /// Runs a future to its end on the lab's runtime. Must not be called from async code.
 pub(crate) fn block_on<F: Future>(future: F) -> F::Output {
     RUNTIME.block_on(future)
+}
+
+/// Like [`block_on`], but gives up after `time`.
+pub(crate) fn block_on_within<F: Future>(time: Duration, future: F) -> Option<F::Output> {
+    block_on(async { tokio::time::timeout(time, future).await.ok() })
 }
 
 /// Starts a future whose result somebody waits for.
