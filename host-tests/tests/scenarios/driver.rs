@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use fourleg_harness::{Gateway, Outcome, Protocol, Reply, Request, Response, Runner, get, plugin, post, request};
+use fourleg_harness::{Gateway, Outcome, Protocol, Reply, Request, Response, get, plugin, post, request};
 use fourleg_tests::scenarios;
 use serde_json::{Value, json};
 

@@ -98,7 +98,9 @@ fn a_body_that_does_not_come_is_denied_and_the_log_names_the_option_that_may_be_
     assert!(matches!(gateway.state(stream), StreamState::Paused { .. }), "{:?}", gateway.state(stream));
     gateway.advance(Duration::from_secs(2));
     gateway.outcome(stream).denied_with(503).has_code("deadline_exceeded");
-    assert!(fourleg_harness::Running::logs(&gateway).iter().any(|line| line.contains("allow_on_headers_stop_iteration")));
+    assert!(
+        fourleg_harness::Running::logs(&gateway).iter().any(|line| line.contains("allow_on_headers_stop_iteration"))
+    );
 }
 
 #[test]

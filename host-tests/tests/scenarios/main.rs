@@ -1,6 +1,10 @@
 //! Every scenario on wasmtime and on a real Envoy.
 
-#![allow(clippy::disallowed_methods, reason = "a test may look at the clock")]
-
+mod audience;
+mod credentials;
 mod driver;
 mod driver_races;
+mod fixture;
+mod hostile;
+mod keys;
+mod tokens;
