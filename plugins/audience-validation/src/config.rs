@@ -148,13 +148,16 @@ impl RawConfig {
             let place = at_index("resources", index);
             let Some(made) = raw.settings(&place, context, problems) else { continue };
             for other in &resources {
-                if let (Some(a), Some(b)) = (&made.matches, &other.matches) {
-                    if a.ties_with(b) {
-                        problems.add(
-                            at(&place, "match"),
-                            format!("can match the same request as closely as that of {}: expected one resource per request", other.resource),
-                        );
-                    }
+                if let (Some(a), Some(b)) = (&made.matches, &other.matches)
+                    && a.ties_with(b)
+                {
+                    problems.add(
+                        at(&place, "match"),
+                        format!(
+                            "can match the same request as closely as that of {}: expected one resource per request",
+                            other.resource
+                        ),
+                    );
                 }
             }
             resources.push(made);

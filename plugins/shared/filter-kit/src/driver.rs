@@ -531,13 +531,7 @@ impl<P: Policy> Handle<P> {
             Some(stream) => std::mem::take(&mut stream.identity_fields),
             None => return Verdict::Hold,
         };
-        let removed = identity.iter().map(Vec::as_slice).chain(edits.remove.iter().map(String::as_bytes));
-        let edited =
-            removed.fold(Ok(()), |so_far, name| so_far.and_then(|()| host::remove_field(Map::RequestHeaders, name)));
-        let edited = edits.set.iter().fold(edited, |so_far, (name, value)| {
-            so_far.and_then(|()| host::replace_field(Map::RequestHeaders, name.as_bytes(), value.as_bytes()))
-        });
-        if edited.is_err() {
+        if edit(&identity, edits).is_err() {
             return self.deny(id, Denial::plain(Reason::InternalFault));
         }
         self.end(id, Phase::Allowed);
@@ -616,6 +610,17 @@ impl<P: Policy> Handle<P> {
 enum Wait<W> {
     Parked,
     Over(Option<Step<W>>),
+}
+
+/// Makes the edits, in the effective context.
+fn edit(identity_fields: &[Vec<u8>], edits: &RequestEdits) -> Result<(), host::Refused> {
+    for name in identity_fields.iter().map(Vec::as_slice).chain(edits.remove.iter().map(String::as_bytes)) {
+        host::remove_field(Map::RequestHeaders, name)?;
+    }
+    for (name, value) in &edits.set {
+        host::replace_field(Map::RequestHeaders, name.as_bytes(), value.as_bytes())?;
+    }
+    Ok(())
 }
 
 /// Sends a callout. The SDK's own function, because only it can tell the SDK whose call it is.

@@ -85,7 +85,7 @@ mod tests {
     };
 
     fn at(seconds: i64) -> UnixTime {
-        UnixTime::from_secs(1_000_000 + seconds)
+        UnixTime::from_secs(1_000_000_i64.saturating_add(seconds))
     }
 
     fn keys() -> KeySet {
