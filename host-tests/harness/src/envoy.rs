@@ -4,6 +4,7 @@ mod messages;
 mod watch;
 
 use std::{
+    net::SocketAddr,
     path::PathBuf,
     sync::{
         LazyLock, Mutex, PoisonError,
@@ -16,14 +17,15 @@ use std::{
 use fourleg_lab::{
     echo_upstream::EchoUpstream,
     envoy::{
-        Bootstrap, Cluster, Config, EnvoyBinary, LaunchError, RunningEnvoy, WasmFilter,
-        configuration_was_refused, launch, provision, target_dir, traps,
+        Bootstrap, Cluster, Config, EnvoyBinary, LaunchError, RunningEnvoy, WasmFilter, configuration_was_refused,
+        launch, provision, target_dir, traps,
     },
     raw_client, unix_now,
 };
 
 use crate::{
-    gateway::{Gateway, Handler, Plugin},
+    MODULE_DIR_VARIABLE,
+    gateway::{DuplicateHeaders, ForeignFunctions, Gateway, Handler, Plugin, Surroundings},
     http::Request,
     outcome::Outcome,
     runner::{ConfigRejected, Runner, Running},
@@ -50,11 +52,10 @@ impl Runner for Envoy {
     }
 
     fn start(&self, gateway: Gateway) -> Result<Box<dyn Running>, ConfigRejected> {
-        let binary = BINARY
-            .as_ref()
-            .unwrap_or_else(|error| panic!("no Envoy to test on: {error}"));
+        let binary = BINARY.as_ref().unwrap_or_else(|error| panic!("no Envoy to test on: {error}"));
         let upstream = serve(&gateway.upstream);
-        let mut bootstrap = Bootstrap::before(upstream.address());
+        let source = source_of(&gateway);
+        let mut bootstrap = surrounded(Bootstrap::before(upstream.address()), &gateway, source.is_some());
         for (index, plugin) in gateway.plugins.iter().enumerate() {
             bootstrap = bootstrap.filter(filter(index, plugin));
         }
@@ -64,15 +65,20 @@ impl Runner for Envoy {
             bootstrap = bootstrap.cluster(Cluster::new(name, cluster.address()));
             clusters.push(cluster);
         }
+        for name in &gateway.empty_clusters {
+            bootstrap = bootstrap.cluster(Cluster::empty(name));
+        }
         match launch(binary, &Config::Json(bootstrap.to_json()), gateway.workers) {
             Ok(envoy) => Ok(Box::new(OnEnvoy {
                 envoy,
                 upstream,
+                source,
                 _clusters: clusters,
                 numbers: AtomicU64::new(0),
                 canaries: Mutex::new(Canaries::new(gateway.canaries)),
             })),
-            Err(LaunchError::Refused { logs }) if configuration_was_refused(&logs) => {
+            // A filter that traps instead of refusing is a broken filter.
+            Err(LaunchError::Refused { logs }) if configuration_was_refused(&logs) && traps(&logs).is_empty() => {
                 Err(ConfigRejected { logs })
             }
             Err(error) => panic!("{error}"),
@@ -84,6 +90,8 @@ impl Runner for Envoy {
 struct OnEnvoy {
     envoy: RunningEnvoy,
     upstream: EchoUpstream,
+    /// Where the clients seem to come from, if not from here.
+    source: Option<SocketAddr>,
     _clusters: Vec<EchoUpstream>,
     /// Requests carry a number, by which the upstream's record is told apart.
     numbers: AtomicU64,
@@ -105,19 +113,17 @@ impl Running for OnEnvoy {
             numbers.push(number);
             wired.push(request_to_wire(request, number));
         }
-        let responses = raw_client::send_all(self.envoy.address(), &wired, TIMEOUT);
+        let responses = raw_client::send_all(self.envoy.address(), self.source, &wired, TIMEOUT);
         self.settle();
         let received = self.upstream.received();
         let mut outcomes = Vec::with_capacity(numbers.len());
         for (number, response) in numbers.into_iter().zip(responses) {
             let response = response.unwrap_or_else(|error| {
-                let sent = wired
-                    .iter()
-                    .find(|request| number_of(&request.headers) == Some(number));
+                let sent = wired.iter().find(|request| number_of(&request.headers) == Some(number));
                 panic!("{error:#}; the request was {sent:?}")
             });
             if let Some(secret) = canaries.found_in_response(&response) {
-                panic!("the client saw a secret ({secret}) in {response:?}");
+                panic!("the client saw a secret ({secret}) in a response with the status {}", response.status);
             }
             outcomes.push(Outcome {
                 response: response_from_wire(response),
@@ -156,30 +162,29 @@ impl OnEnvoy {
     }
 
     fn metric(&self, name: &str) -> u64 {
-        self.envoy
-            .metric(name)
-            .unwrap_or_else(|error| panic!("Envoy is gone: {error:#}"))
-            .unwrap_or_default()
+        self.envoy.metric(name).unwrap_or_else(|error| panic!("Envoy is gone: {error:#}")).unwrap_or_default()
     }
 }
 
 impl Drop for OnEnvoy {
     fn drop(&mut self) {
-        // Ended first, so that the log is whole.
-        let logs = self.envoy.stop();
         if thread::panicking() {
             return;
         }
-        let mut faults: Vec<String> = traps(&logs)
-            .into_iter()
-            .map(|line| format!("a VM has trapped: {line}"))
-            .collect();
+        let metrics = self.envoy.admin_get("/stats").map(|page| page.text()).unwrap_or_default();
+        // Ended first, so that the log is whole.
+        let logs = self.envoy.stop();
+        let mut faults: Vec<String> =
+            traps(&logs).into_iter().map(|line| format!("a VM has trapped: {line}")).collect();
         let canaries = self.canaries.lock().unwrap_or_else(PoisonError::into_inner);
         for line in &logs {
             if let Some(secret) = canaries.found_in(line) {
                 // Without the line itself: this text goes to another log.
                 faults.push(format!("Envoy's log shows a secret: {secret}"));
             }
+        }
+        if let Some(secret) = canaries.found_in(&metrics) {
+            faults.push(format!("the name of a metric shows a secret: {secret}"));
         }
         drop(canaries);
         if !faults.is_empty() {
@@ -189,12 +194,31 @@ impl Drop for OnEnvoy {
     }
 }
 
+/// Tells Envoy what the scenario says about the route and the connection.
+fn surrounded(mut bootstrap: Bootstrap, gateway: &Gateway, proxy_protocol: bool) -> Bootstrap {
+    // These are the emulator's: a scenario that needs them does not run here, and must not seem to.
+    assert!(!gateway.manual, "Envoy has no manual gear");
+    assert!(gateway.duplicate_headers == DuplicateHeaders::Joined, "Envoy joins duplicate fields");
+    assert!(gateway.foreign_functions == ForeignFunctions::default(), "Envoy has all its foreign functions");
+    let surroundings = &gateway.surroundings;
+    bootstrap.proxy_protocol = proxy_protocol;
+    bootstrap.buffer_limit = gateway.limits.http1_buffer;
+    bootstrap.route_timeout = surroundings.upstream_timeout;
+    bootstrap.route_name.clone_from(&surroundings.route_name);
+    bootstrap.route_metadata.clone_from(&surroundings.route_metadata);
+    bootstrap.filter_metadata.clone_from(&surroundings.filter_metadata);
+    bootstrap
+}
+
+/// The client's address where the scenario says one; by default it comes from the loopback, as it really does.
+fn source_of(gateway: &Gateway) -> Option<SocketAddr> {
+    let source = gateway.surroundings.source;
+    (source != Surroundings::default().source).then_some(source)
+}
+
 fn filter(index: usize, plugin: &Plugin) -> WasmFilter {
     // Unique, as in our configurations: shared data is keyed by nothing else.
-    let vm_id = plugin
-        .vm_id
-        .clone()
-        .unwrap_or_else(|| format!("{}-{index}", plugin.module));
+    let vm_id = plugin.vm_id.clone().unwrap_or_else(|| format!("{}-{index}", plugin.module));
     WasmFilter::new(&plugin.module, module_file(plugin), plugin.config.clone())
         .vm_id(vm_id)
         .allow_on_headers_stop_iteration(plugin.allow_on_headers_stop_iteration)
@@ -202,15 +226,10 @@ fn filter(index: usize, plugin: &Plugin) -> WasmFilter {
 
 fn module_file(plugin: &Plugin) -> PathBuf {
     let path = plugin.path.clone().unwrap_or_else(|| {
-        target_dir()
-            .join("wasm")
-            .join(format!("{}.wasm", plugin.module))
+        let dir = std::env::var_os(MODULE_DIR_VARIABLE).map_or_else(|| target_dir().join("wasm"), PathBuf::from);
+        dir.join(format!("{}.wasm", plugin.module))
     });
-    assert!(
-        path.is_file(),
-        "there is no {}; type: cargo xtask build",
-        path.display()
-    );
+    assert!(path.is_file(), "there is no {}; type: cargo xtask build", path.display());
     path
 }
 

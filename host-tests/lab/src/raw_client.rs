@@ -4,7 +4,7 @@ use std::{net::SocketAddr, time::Duration};
 
 use anyhow::{Context as _, Result, bail};
 use http::Uri;
-use tokio::net::TcpStream;
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
 use crate::{
     runtime,
@@ -21,15 +21,22 @@ use crate::{
 /// If nothing listens there, if the protocol cannot carry the request, or if no end came within `timeout`. A
 /// connection that breaks is no error but an incomplete response: that is what a client sees.
 pub fn send(address: SocketAddr, request: &WireRequest, timeout: Duration) -> Result<WireResponse> {
-    runtime::block_on(send_async(address, request, timeout))
+    runtime::block_on(send_async(address, None, request, timeout))
 }
 
 /// Sends all requests at once and waits for the end of each.
-pub fn send_all(address: SocketAddr, requests: &[WireRequest], timeout: Duration) -> Vec<Result<WireResponse>> {
+///
+/// With a `source`, each connection begins with a PROXY protocol header that says that it comes from there.
+pub fn send_all(
+    address: SocketAddr,
+    source: Option<SocketAddr>,
+    requests: &[WireRequest],
+    timeout: Duration,
+) -> Vec<Result<WireResponse>> {
     let sent: Vec<_> = requests
         .iter()
         .cloned()
-        .map(|request| runtime::spawn(async move { send_async(address, &request, timeout).await }))
+        .map(|request| runtime::spawn(async move { send_async(address, source, &request, timeout).await }))
         .collect();
     runtime::block_on(async {
         let mut responses = Vec::with_capacity(sent.len());
@@ -54,10 +61,18 @@ pub fn get(address: SocketAddr, path: &str, timeout: Duration) -> Result<WireRes
     send(address, &request, timeout)
 }
 
-pub(crate) async fn send_async(address: SocketAddr, request: &WireRequest, timeout: Duration) -> Result<WireResponse> {
+async fn send_async(
+    address: SocketAddr,
+    source: Option<SocketAddr>,
+    request: &WireRequest,
+    timeout: Duration,
+) -> Result<WireResponse> {
     let exchange = async {
-        let stream = TcpStream::connect(address).await.with_context(|| format!("nothing listens on {address}"))?;
+        let mut stream = TcpStream::connect(address).await.with_context(|| format!("nothing listens on {address}"))?;
         stream.set_nodelay(true)?;
+        if let Some(source) = source {
+            stream.write_all(proxy_header(source, address).as_bytes()).await?;
+        }
         match request.version {
             Version::Http1 => over_http1(stream, request).await,
             Version::Http2 => over_http2(stream, request).await,
@@ -66,6 +81,19 @@ pub(crate) async fn send_async(address: SocketAddr, request: &WireRequest, timeo
     match tokio::time::timeout(timeout, exchange).await {
         Ok(response) => response,
         Err(_) => bail!("no end of a response within {timeout:?}"),
+    }
+}
+
+/// Version 1 of the PROXY protocol.
+fn proxy_header(source: SocketAddr, destination: SocketAddr) -> String {
+    match source {
+        SocketAddr::V4(_) => {
+            format!("PROXY TCP4 {} {} {} {}\r\n", source.ip(), destination.ip(), source.port(), destination.port())
+        }
+        // Both addresses must be of one family.
+        SocketAddr::V6(_) => {
+            format!("PROXY TCP6 {} ::1 {} {}\r\n", source.ip(), source.port(), destination.port())
+        }
     }
 }
 

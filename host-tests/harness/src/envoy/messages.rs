@@ -34,12 +34,7 @@ pub(super) fn request_from_wire(request: &WireRequest) -> Request {
         method: request.method.clone(),
         path: request.path.clone(),
         authority: request.authority.clone(),
-        headers: request
-            .headers
-            .iter()
-            .filter(|(name, _)| name != NUMBER)
-            .cloned()
-            .collect(),
+        headers: request.headers.iter().filter(|(name, _)| name != NUMBER).cloned().collect(),
         chunks: request.chunks.clone(),
         trailers: request.trailers.clone(),
         protocol: match request.version {
@@ -51,18 +46,11 @@ pub(super) fn request_from_wire(request: &WireRequest) -> Request {
 
 /// The number of a request; `None` for one that no scenario sent.
 pub(super) fn number_of(headers: &[Field]) -> Option<u64> {
-    std::str::from_utf8(find(headers, "x-harness-request")?)
-        .ok()?
-        .parse()
-        .ok()
+    std::str::from_utf8(find(headers, "x-harness-request")?).ok()?.parse().ok()
 }
 
 pub(super) fn response_from_wire(response: WireResponse) -> Response {
-    Response {
-        status: response.status,
-        headers: response.headers,
-        body: response.body,
-    }
+    Response { status: response.status, headers: response.headers, body: response.body }
 }
 
 /// What a server does for a handler's reply.
@@ -78,9 +66,5 @@ pub(super) fn answer(reply: Reply) -> Answer {
 }
 
 fn responding(response: Response) -> Responding {
-    Responding {
-        status: response.status,
-        headers: response.headers,
-        body: response.body,
-    }
+    Responding { status: response.status, headers: response.headers, body: response.body }
 }

@@ -14,12 +14,7 @@ pub(super) struct Canaries(BTreeSet<String>);
 
 impl Canaries {
     pub(super) fn new(named: impl IntoIterator<Item = String>) -> Self {
-        Self(
-            named
-                .into_iter()
-                .filter(|secret| !secret.is_empty())
-                .collect(),
-        )
+        Self(named.into_iter().filter(|secret| !secret.is_empty()).collect())
     }
 
     /// Adds what follows the scheme in the `Authorization` fields of a request.
@@ -32,25 +27,14 @@ impl Canaries {
                 continue;
             };
             let words = text.split(|c: char| c == ',' || c == '"' || c.is_whitespace());
-            self.0.extend(
-                words
-                    .filter(|word| word.len() >= SHORTEST)
-                    .map(str::to_owned),
-            );
+            self.0.extend(words.filter(|word| word.len() >= SHORTEST).map(str::to_owned));
         }
     }
 
     /// The secret that shows in a text, as far as it may be told.
     pub(super) fn found_in(&self, text: &str) -> Option<String> {
-        let secret = self
-            .0
-            .iter()
-            .find(|secret| text.contains(secret.as_str()))?;
-        Some(format!(
-            "{}…, {} characters",
-            secret.chars().take(6).collect::<String>(),
-            secret.len()
-        ))
+        let secret = self.0.iter().find(|secret| text.contains(secret.as_str()))?;
+        Some(format!("{}…, {} characters", secret.chars().take(6).collect::<String>(), secret.len()))
     }
 
     pub(super) fn found_in_response(&self, response: &WireResponse) -> Option<String> {
@@ -58,8 +42,7 @@ impl Canaries {
         let mut fields = response.headers.iter().chain(trailers);
         self.found_in(&response.text()).or_else(|| {
             fields.find_map(|(name, value)| {
-                self.found_in(&String::from_utf8_lossy(name))
-                    .or_else(|| self.found_in(&String::from_utf8_lossy(value)))
+                self.found_in(&String::from_utf8_lossy(name)).or_else(|| self.found_in(&String::from_utf8_lossy(value)))
             })
         })
     }

@@ -124,11 +124,12 @@ impl WasmFilter {
     }
 }
 
-/// A cluster of one loopback address.
+/// A cluster of one loopback address, or of none.
 #[derive(Clone, Debug)]
 pub struct Cluster {
     pub name: String,
-    pub address: SocketAddr,
+    /// `None`: the cluster is configured, and has no host.
+    pub address: Option<SocketAddr>,
     /// Speak HTTP/2 with prior knowledge instead of HTTP/1.1.
     pub http2: bool,
 }
@@ -136,7 +137,19 @@ pub struct Cluster {
 impl Cluster {
     /// A cluster that speaks HTTP/1.1.
     pub fn new(name: impl Into<String>, address: SocketAddr) -> Self {
-        Self { name: name.into(), address, http2: false }
+        Self { name: name.into(), address: Some(address), http2: false }
+    }
+
+    /// A cluster without hosts.
+    pub fn empty(name: impl Into<String>) -> Self {
+        Self { name: name.into(), address: None, http2: false }
+    }
+
+    /// Speaks HTTP/2 with prior knowledge.
+    #[must_use]
+    pub fn http2(mut self) -> Self {
+        self.http2 = true;
+        self
     }
 
     fn to_json(&self) -> Value {
@@ -145,14 +158,13 @@ impl Cluster {
         } else {
             json!({"http_protocol_options": {"enable_trailers": true}})
         };
+        let hosts: Vec<Value> =
+            self.address.iter().map(|address| json!({"endpoint": {"address": socket(*address)}})).collect();
         json!({
             "name": self.name,
             "type": "STATIC",
             "connect_timeout": "1s",
-            "load_assignment": {
-                "cluster_name": self.name,
-                "endpoints": [{"lb_endpoints": [{"endpoint": {"address": socket(self.address)}}]}],
-            },
+            "load_assignment": {"cluster_name": self.name, "endpoints": [{"lb_endpoints": hosts}]},
             "typed_extension_protocol_options": {
                 "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                     "@type": format!("{TYPES}envoy.extensions.upstreams.http.v3.HttpProtocolOptions"),
@@ -186,6 +198,15 @@ pub struct Bootstrap {
     pub stream_idle_timeout: Duration,
     /// How long the upstream may take to answer.
     pub route_timeout: Duration,
+    /// How much of a body Envoy buffers over HTTP/1.1 before it answers 413.
+    pub buffer_limit: usize,
+    /// Name and metadata of the one route; the metadata is an object by namespace.
+    pub route_name: String,
+    pub route_metadata: Value,
+    /// Dynamic metadata that a native filter before the chain sets: an object by namespace.
+    pub filter_metadata: Value,
+    /// Clients begin with a PROXY protocol header that says where they come from.
+    pub proxy_protocol: bool,
     pub stats_tags: Vec<StatsTag>,
     /// One line for each request, in Envoy's format language. It names no path or field by default: they carry tokens.
     pub access_log: String,
@@ -211,7 +232,12 @@ impl Bootstrap {
             direct_status,
             port: 0,
             stream_idle_timeout: Duration::from_secs(15),
-            route_timeout: Duration::from_secs(10),
+            route_timeout: Duration::from_secs(15),
+            buffer_limit: 1 << 20,
+            route_name: "default".to_owned(),
+            route_metadata: json!({}),
+            filter_metadata: json!({}),
+            proxy_protocol: false,
             stats_tags: Vec::new(),
             access_log: "[access] %REQ(:METHOD)% %PROTOCOL% %RESPONSE_CODE% %RESPONSE_CODE_DETAILS% %RESPONSE_FLAGS%"
                 .to_owned(),
@@ -258,6 +284,12 @@ impl Bootstrap {
     pub fn to_json(&self) -> Value {
         let tags: Vec<Value> =
             self.stats_tags.iter().map(|tag| json!({"tag_name": tag.name, "regex": tag.regex})).collect();
+        let listener_filters = if self.proxy_protocol {
+            let config = format!("{TYPES}envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol");
+            json!([{"name": "proxy_protocol", "typed_config": {"@type": config}}])
+        } else {
+            json!([])
+        };
         json!({
             "admin": {"address": socket(SocketAddr::from(([127, 0, 0, 1], 0)))},
             "stats_config": {"stats_tags": tags},
@@ -265,6 +297,8 @@ impl Bootstrap {
                 "listeners": [{
                     "name": "gateway",
                     "address": socket(SocketAddr::from(([127, 0, 0, 1], self.port))),
+                    "listener_filters": listener_filters,
+                    "per_connection_buffer_limit_bytes": self.buffer_limit,
                     "filter_chains": [{"filters": [{
                         "name": "http",
                         "typed_config": self.connection_manager(),
@@ -276,7 +310,8 @@ impl Bootstrap {
     }
 
     fn connection_manager(&self) -> Value {
-        let mut filters: Vec<Value> = self.filters.iter().map(WasmFilter::to_json).collect();
+        let mut filters = self.set_metadata();
+        filters.extend(self.filters.iter().map(WasmFilter::to_json));
         filters.push(json!({
             "name": "envoy.filters.http.router",
             "typed_config": {"@type": format!("{TYPES}envoy.extensions.filters.http.router.v3.Router")},
@@ -284,6 +319,8 @@ impl Bootstrap {
         json!({
             "@type": format!("{TYPES}envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
             "stat_prefix": "gateway",
+            // As at the edge: the client's address is that of its connection, not what it writes in X-Forwarded-For.
+            "use_remote_address": true,
             // HTTP/1.1 and HTTP/2 with prior knowledge on one port.
             "codec_type": "AUTO",
             "stream_idle_timeout": seconds(self.stream_idle_timeout),
@@ -300,16 +337,33 @@ impl Bootstrap {
         })
     }
 
-    fn route(&self) -> Value {
-        match self.direct_status {
-            Some(status) => {
-                json!({"match": {"prefix": "/"}, "direct_response": {"status": status}})
-            }
-            None => json!({
-                "match": {"prefix": "/"},
-                "route": {"cluster": "upstream", "timeout": seconds(self.route_timeout)},
-            }),
+    /// The filter that sets the dynamic metadata, if there is any.
+    fn set_metadata(&self) -> Vec<Value> {
+        let namespaces = self.filter_metadata.as_object().into_iter().flatten();
+        let entries: Vec<Value> = namespaces
+            .map(|(namespace, value)| json!({"metadata_namespace": namespace, "value": value, "allow_overwrite": true}))
+            .collect();
+        if entries.is_empty() {
+            return Vec::new();
         }
+        let config = format!("{TYPES}envoy.extensions.filters.http.set_metadata.v3.Config");
+        vec![json!({"name": "set_metadata", "typed_config": {"@type": config, "metadata": entries}})]
+    }
+
+    fn route(&self) -> Value {
+        let mut route = json!({
+            "name": self.route_name,
+            "match": {"prefix": "/"},
+            "metadata": {"filter_metadata": self.route_metadata},
+        });
+        let (action, value) = match self.direct_status {
+            Some(status) => ("direct_response", json!({"status": status})),
+            None => ("route", json!({"cluster": "upstream", "timeout": seconds(self.route_timeout)})),
+        };
+        if let Some(members) = route.as_object_mut() {
+            members.insert(action.to_owned(), value);
+        }
+        route
     }
 }
 

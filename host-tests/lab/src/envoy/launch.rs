@@ -7,7 +7,7 @@ use std::{
     os::unix::process::CommandExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{LazyLock, mpsc},
+    sync::{LazyLock, Once, mpsc},
     thread,
     time::{Duration, Instant},
 };
@@ -26,6 +26,8 @@ const READY_WITHIN: Duration = Duration::from_secs(60);
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
 /// How long Envoy may take to end in peace, with its logs flushed.
 const END_WITHIN: Duration = Duration::from_secs(3);
+/// How long the log of a failure is kept.
+const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A configuration for Envoy.
@@ -249,6 +251,8 @@ impl Drop for Process {
 fn scratch(config: &Config) -> Result<TempDir> {
     let parent = target_dir().join("envoy-runs");
     fs::create_dir_all(&parent).with_context(|| format!("cannot make {}", parent.display()))?;
+    static SWEPT: Once = Once::new();
+    SWEPT.call_once(|| sweep(&parent));
     let directory = tempfile::Builder::new().prefix("run-").tempdir_in(&parent)?;
     let (name, text) = match config {
         Config::Json(value) => ("envoy.json", value.to_string()),
