@@ -109,7 +109,7 @@ pub struct Surroundings {
 impl Default for Surroundings {
     fn default() -> Self {
         Self {
-            route_name: "default".to_owned(),
+            route_name: String::new(),
             route_metadata: Value::Object(serde_json::Map::new()),
             filter_metadata: Value::Object(serde_json::Map::new()),
             source: SocketAddr::from(([127, 0, 0, 1], 40_000)),
@@ -139,6 +139,9 @@ pub struct Gateway {
     pub foreign_functions: ForeignFunctions,
     pub limits: Limits,
     pub surroundings: Surroundings,
+    /// The proxy takes upgrades and CONNECT. Without, it refuses an upgrade before any filter, and has no route for
+    /// CONNECT after all of them.
+    pub upgrades: bool,
     /// The test completes callouts by hand.
     pub manual: bool,
 }
@@ -158,6 +161,7 @@ impl Gateway {
             foreign_functions: ForeignFunctions::default(),
             limits: Limits::default(),
             surroundings: Surroundings::default(),
+            upgrades: false,
             manual: false,
         }
     }
@@ -274,6 +278,13 @@ impl Gateway {
     #[must_use]
     pub fn source(mut self, address: SocketAddr) -> Self {
         self.surroundings.source = address;
+        self
+    }
+
+    /// Takes upgrades and CONNECT; their bodies never end.
+    #[must_use]
+    pub fn upgrades(mut self) -> Self {
+        self.upgrades = true;
         self
     }
 

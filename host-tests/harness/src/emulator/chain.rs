@@ -16,7 +16,7 @@ impl Engine {
             return true;
         }
         match way {
-            Way::Request => !stream.forced && (stream.over || stream.request_aborted),
+            Way::Request => stream.over || stream.request_aborted,
             Way::Response => stream.over,
         }
     }
@@ -56,7 +56,10 @@ impl Engine {
                     side.iteration = status;
                     return;
                 }
-                side.headers_continued = true;
+                if std::mem::replace(&mut side.headers_continued, true) {
+                    // A resume within the callback has sent them on.
+                    return;
+                }
                 after(way, filter, stream.filters.len())
             };
             entry = next;
@@ -240,19 +243,19 @@ impl Engine {
             (held, answered, world.plugins[plugin].name.clone())
         };
         if answered && with_reply {
-            // Already noted as a contradiction. Here is what it costs.
-            self.w().stream(id).forced = true;
-            self.continue_from(id, filter, way);
-            self.w().stream(id).forced = false;
+            // Already noted as a contradiction, and the reply was first.
             return;
         }
         if answered || !held {
-            let way = way.name();
+            let what = way.name();
             let why = if answered { "that was already answered or gone" } else { "that it did not hold" };
-            self.w().fault(format!("'{name}' resumed a {way} {why}"));
-            return;
+            self.w().fault(format!("'{name}' resumed a {what} {why}"));
         }
-        self.continue_from(id, filter, way);
+        // What is not held yet goes on all the same, even if the filter then asks to hold it.
+        let goes_on = held || !self.w().stream(id).side(filter, way).headers_continued;
+        if goes_on && !answered {
+            self.continue_from(id, filter, way);
+        }
     }
 
     /// Adds a piece to what is buffered; over the limit the proxy gives up by itself, unless it can stop reading.

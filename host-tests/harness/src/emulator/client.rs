@@ -12,9 +12,37 @@ const MOST_HEADER_BYTES: usize = 60 << 10;
 /// Fields that belong to one connection; Envoy takes them away before any filter.
 const HOP_BY_HOP: &[&[u8]] = &[b"connection", b"upgrade", b"keep-alive", b"proxy-connection", b"transfer-encoding"];
 
+/// Fields that steer the proxy; at the edge nobody outside may send them.
+const INTERNAL: &[&[u8]] = &[
+    b"x-envoy-decorator-operation",
+    b"x-envoy-downstream-service-cluster",
+    b"x-envoy-downstream-service-node",
+    b"x-envoy-expected-rq-timeout-ms",
+    b"x-envoy-external-address",
+    b"x-envoy-force-trace",
+    b"x-envoy-hedge-on-per-try-timeout",
+    b"x-envoy-internal",
+    b"x-envoy-ip-tags",
+    b"x-envoy-max-retries",
+    b"x-envoy-original-path",
+    b"x-envoy-original-url",
+    b"x-envoy-retriable-header-names",
+    b"x-envoy-retriable-status-codes",
+    b"x-envoy-retry-grpc-on",
+    b"x-envoy-retry-on",
+    b"x-envoy-upstream-alt-stat-name",
+    b"x-envoy-upstream-rq-per-try-timeout-ms",
+    b"x-envoy-upstream-rq-timeout-alt-response",
+    b"x-envoy-upstream-rq-timeout-ms",
+    b"x-forwarded-client-cert",
+];
+
 /// What the proxy itself thinks of a request before any filter sees it.
 enum Refusal {
-    Reply(u16, &'static str, &'static [u8]),
+    /// The codec's answer: there is no request that anybody could look at.
+    Codec(u16, &'static str, &'static [u8]),
+    /// The connection manager's answer.
+    Reply(u16, &'static [u8]),
     Reset,
 }
 
@@ -22,9 +50,15 @@ impl Engine {
     /// Opens a stream with a request's headers. `end`: they are all of it.
     pub(crate) fn open(&mut self, request: &Request, end: bool) -> StreamId {
         let id = self.new_stream(request);
-        match refuse(request) {
-            Some(Refusal::Reply(status, body, details)) => {
+        let upgrades = self.w().gateway.upgrades;
+        match refuse(request, upgrades) {
+            Some(Refusal::Codec(status, body, details)) => {
+                self.w().stream(id).half(Way::Request).headers = None;
                 self.proxy_replies(id, Response::text(status, body), details);
+                return id;
+            }
+            Some(Refusal::Reply(status, details)) => {
+                self.proxy_replies(id, Response::text(status, ""), details);
                 return id;
             }
             Some(Refusal::Reset) => {
@@ -106,7 +140,7 @@ impl Engine {
             .collect();
         let tunnel = is_tunnel(request);
         let policy = world.gateway.duplicate_headers;
-        let headers = incoming_headers(request, policy, tunnel, id);
+        let headers = incoming_headers(request, policy, tunnel, id, world.gateway.surroundings.source);
         let stream = Stream {
             protocol: request.protocol,
             method: request.method.clone(),
@@ -117,7 +151,6 @@ impl Engine {
             reset: false,
             replied_by: None,
             request_aborted: false,
-            forced: false,
             filter_state: std::collections::HashMap::new(),
             upstream: super::stream::Upstream::default(),
             client: Response::default(),
@@ -141,7 +174,8 @@ impl Engine {
             let status = headers.get(b":status").unwrap_or_default();
             stream.client.status = String::from_utf8_lossy(status).parse().unwrap_or_default();
             stream.client.headers = headers.regular();
-            if end && headers.get(b"content-length").is_none() {
+            let bodiless = matches!(stream.client.status, 204 | 304);
+            if end && !bodiless && headers.get(b"content-length").is_none() {
                 stream.client.headers.push((b"content-length".to_vec(), b"0".to_vec()));
             }
             if headers.get(b"server").is_none() {
@@ -226,39 +260,76 @@ impl Engine {
 }
 
 /// What the codec and the connection manager refuse by themselves.
-fn refuse(request: &Request) -> Option<Refusal> {
-    let malformed = match request.protocol {
-        Protocol::Http1 => Refusal::Reply(400, "Bad Request", b"http1.codec_error"),
-        Protocol::Http2 => Refusal::Reset,
-    };
-    let target_is_bad = match request.protocol {
-        Protocol::Http1 => request.path.iter().any(|byte| !matches!(byte, 9 | 12 | b'!'..=b'~')),
-        Protocol::Http2 => request.path.iter().any(|byte| matches!(byte, 0..=b' ' | 0x7f)),
-    };
-    let fields = request.headers.iter().chain(request.trailers.iter().flatten());
-    let field_is_bad = |(name, value): &Field| !is_token(name) || value.iter().any(is_forbidden_in_value);
-    if target_is_bad || fields.clone().any(field_is_bad) || request.authority.iter().any(is_forbidden_in_value) {
-        return Some(malformed);
+fn refuse(request: &Request, upgrades: bool) -> Option<Refusal> {
+    match request.protocol {
+        Protocol::Http1 => refuse_http1(request),
+        Protocol::Http2 => refuse_http2(request),
     }
-    let size: usize = request.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
-    if size + request.path.len() + request.authority.len() > MOST_HEADER_BYTES {
-        return Some(match request.protocol {
-            Protocol::Http1 => Refusal::Reply(431, "Request Header Fields Too Large", b"request_headers_too_large"),
-            Protocol::Http2 => Refusal::Reset,
-        });
+    .or_else(|| refuse_in_connection_manager(request, upgrades))
+}
+
+fn refuse_http1(request: &Request) -> Option<Refusal> {
+    let bad_request = |details| Some(Refusal::Codec(400, "Bad Request", details));
+    let mut fields = request.headers.iter().chain(request.trailers.iter().flatten());
+    if fields.clone().any(|(name, _)| !is_token(name)) {
+        return bad_request(b"http1.codec_error");
     }
-    if request.authority.is_empty() {
-        return Some(Refusal::Reply(400, "", b"missing_host_header"));
+    if fields.any(|(_, value)| value.iter().any(is_forbidden_in_value))
+        || request.authority.iter().any(is_forbidden_in_value)
+    {
+        return bad_request(b"http1.invalid_characters");
     }
-    let target_is_fine = match request.method.as_str() {
-        "CONNECT" => true,
-        "OPTIONS" if request.path == b"*" => true,
-        _ => request.path.starts_with(b"/"),
-    };
-    if !target_is_fine {
-        return Some(Refusal::Reply(404, "", b"absolute_path_rejected"));
+    if request.path.iter().any(|byte| matches!(byte, 0..=8 | 10 | 11 | 13..=b' ' | 127)) {
+        return bad_request(b"http1.invalid_characters");
+    }
+    if !request.path.is_ascii() {
+        return bad_request(b"http1.codec_error");
+    }
+    match (request.method.as_str(), request.path.first()) {
+        ("CONNECT", _) | (_, Some(b'/')) => {}
+        ("OPTIONS", _) if request.path == b"*" => {}
+        _ if request.path == b"*" => return bad_request(b"http1.invalid_url"),
+        _ => return bad_request(b"http1.codec_error"),
+    }
+    if head_size(request) > MOST_HEADER_BYTES {
+        return Some(Refusal::Codec(431, "Request Header Fields Too Large", b"http1.headers_too_large"));
+    }
+    let has = |name| request.header_text(name).is_some();
+    if has("transfer-encoding") && has("content-length") {
+        return bad_request(b"http1.content_length_and_chunked_not_allowed");
     }
     None
+}
+
+/// There is no response to a frame that breaks the protocol: the stream is reset.
+fn refuse_http2(request: &Request) -> Option<Refusal> {
+    let mut fields = request.headers.iter().chain(request.trailers.iter().flatten());
+    let broken = fields.any(|(name, value)| !is_token(name) || value.iter().any(is_forbidden_in_value))
+        || request.path.iter().any(|byte| matches!(byte, 0..=b' ' | 127))
+        || request.authority.iter().any(is_forbidden_in_value)
+        || head_size(request) > MOST_HEADER_BYTES;
+    broken.then_some(Refusal::Reset)
+}
+
+fn refuse_in_connection_manager(request: &Request, upgrades: bool) -> Option<Refusal> {
+    if request.authority.is_empty() {
+        return Some(Refusal::Reply(400, b"missing_host_header"));
+    }
+    if request.method == "CONNECT" {
+        return None;
+    }
+    if !request.path.starts_with(b"/") {
+        return Some(Refusal::Reply(404, b"absolute_path_rejected"));
+    }
+    if request.path.contains(&b'#') {
+        return Some(Refusal::Reply(400, b"path_normalization_failed"));
+    }
+    (is_tunnel(request) && !upgrades).then_some(Refusal::Reply(403, b"upgrade_failed"))
+}
+
+fn head_size(request: &Request) -> usize {
+    let fields: usize = request.headers.iter().map(|(name, value)| name.len() + value.len()).sum();
+    fields + request.path.len() + request.authority.len()
 }
 
 fn is_token(name: &[u8]) -> bool {
@@ -287,6 +358,7 @@ fn incoming_headers(
     policy: crate::gateway::DuplicateHeaders,
     tunnel: bool,
     id: StreamId,
+    source: std::net::SocketAddr,
 ) -> HeaderMap {
     let mut headers = HeaderMap::new(policy);
     headers.add(b":authority", &request.authority);
@@ -298,24 +370,26 @@ fn incoming_headers(
     for (name, value) in &request.headers {
         let name = name.to_ascii_lowercase();
         let hop_by_hop = HOP_BY_HOP.contains(&name.as_slice()) && !tunnel;
-        if name != b"host" && !hop_by_hop {
+        let hop_by_hop = hop_by_hop || (name == b"te" && trim(value) != b"trailers");
+        if name != b"host" && !hop_by_hop && !INTERNAL.contains(&name.as_slice()) {
             headers.add(&name, trim(value));
         }
     }
     let sized = headers.get(b"content-length").is_some();
     if let [body] = request.chunks.as_slice()
         && request.trailers.is_none()
+        && request.protocol == Protocol::Http1
         && !sized
         && !tunnel
     {
         headers.add(b"content-length", body.len().to_string().as_bytes());
     }
-    if headers.get(b"x-forwarded-proto").is_none() {
-        headers.add(b"x-forwarded-proto", b"http");
-    }
-    if headers.get(b"x-request-id").is_none() {
-        headers.add(b"x-request-id", format!("00000000-0000-4000-8000-{:012x}", id.0).as_bytes());
-    }
+    // As at the edge: the client's own word on who and where it is counts for nothing.
+    let source = source.ip().to_string();
+    headers.add(b"x-forwarded-for", source.as_bytes());
+    headers.set(b"x-forwarded-proto", b"http");
+    headers.set(b"x-envoy-external-address", source.as_bytes());
+    headers.set(b"x-request-id", format!("00000000-0000-4000-8000-{:012x}", id.0).as_bytes());
     headers
 }
 

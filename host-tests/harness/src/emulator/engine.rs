@@ -57,7 +57,8 @@ impl Engine {
         result
     }
 
-    /// Both are put off, both run: the client gets the answer *and* the upstream the request.
+    /// Both are put off and run in their order: a resume before the reply sends the request upstream although the
+    /// client is refused.
     fn note_contradictions(&mut self, frame: &Frame) {
         let both = frame.replied.iter().any(|stream| frame.resumed.contains(stream));
         if both {

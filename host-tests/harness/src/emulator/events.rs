@@ -35,8 +35,8 @@ pub(crate) enum UpstreamEnd {
     Response(Response),
     /// The connection breaks after the headers and this much body.
     Truncated(Response),
-    /// The proxy answers instead.
-    Proxy(u16, &'static str),
+    /// The proxy answers instead, with this body and these details.
+    Proxy(u16, &'static str, &'static str),
 }
 
 #[derive(Debug, Default)]

@@ -22,6 +22,7 @@ const SINGLE_SLOT: &[&str] = &[
     "content-length",
     "content-type",
     "expect",
+    "grpc-accept-encoding",
     "grpc-timeout",
     "host",
     "if-match",
@@ -31,6 +32,7 @@ const SINGLE_SLOT: &[&str] = &[
     "if-unmodified-since",
     "keep-alive",
     "origin",
+    "pragma",
     "proxy-connection",
     "referer",
     "te",
@@ -38,8 +40,10 @@ const SINGLE_SLOT: &[&str] = &[
     "upgrade",
     "user-agent",
     "via",
+    "x-client-trace-id",
     "x-forwarded-for",
     "x-forwarded-host",
+    "x-forwarded-port",
     "x-forwarded-proto",
     "x-request-id",
 ];
@@ -86,10 +90,17 @@ impl HeaderMap {
         }
     }
 
-    /// Replaces every field of that name by one.
+    /// Replaces every field of that name by one, in the first one's place.
     pub(crate) fn set(&mut self, name: &[u8], value: &[u8]) {
-        self.remove(name);
-        self.add(name, value);
+        let Some(place) = self.fields.iter().position(|(n, _)| n.eq_ignore_ascii_case(name)) else {
+            return self.add(name, value);
+        };
+        let fields = std::mem::take(&mut self.fields).into_iter().enumerate();
+        self.fields = fields
+            .filter(|(index, (n, _))| *index == place || !n.eq_ignore_ascii_case(name))
+            .map(|(_, field)| field)
+            .collect();
+        self.fields[place].1 = value.to_vec();
     }
 
     pub(crate) fn remove(&mut self, name: &[u8]) {

@@ -1,5 +1,5 @@
-//! Counters, gauges and histograms, by name for the whole process; metric ids are each VM's own in Envoy, and
-//! global here, which no filter can tell.
+//! Counters, gauges and histograms, by name for the whole process. An id carries its kind in the low bits, as in
+//! Envoy; ids are each VM's own there and global here, which no filter can tell.
 
 use std::collections::BTreeMap;
 
@@ -21,6 +21,7 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     pub(crate) fn define(&mut self, kind: u32, name: &str) -> Result<u32, Status> {
+        let metric_kind = kind;
         let kind = match kind {
             0 => Kind::Counter,
             1 => Kind::Gauge,
@@ -30,7 +31,8 @@ impl Metrics {
         let metric = (kind, name.to_owned());
         self.values.entry(metric.clone()).or_insert(0);
         self.ids.push(metric);
-        Ok(u32::try_from(self.ids.len()).expect("too many metrics"))
+        let index = u32::try_from(self.ids.len()).expect("too many metrics");
+        Ok(index << 2 | metric_kind)
     }
 
     pub(crate) fn get(&self, id: u32) -> Result<u64, Status> {
@@ -69,7 +71,11 @@ impl Metrics {
     }
 
     fn metric(&self, id: u32) -> Result<&(Kind, String), Status> {
-        (id as usize).checked_sub(1).and_then(|index| self.ids.get(index)).ok_or(Status::NotFound)
+        if id & 3 == 3 {
+            return Err(Status::BadArgument);
+        }
+        let index = (id >> 2) as usize;
+        index.checked_sub(1).and_then(|index| self.ids.get(index)).ok_or(Status::NotFound)
     }
 
     fn change(&mut self, id: u32, with: impl FnOnce(Kind, u64) -> Result<u64, Status>) -> Status {

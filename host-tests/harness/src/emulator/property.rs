@@ -19,7 +19,10 @@ pub(crate) fn find(world: &mut World, vm: usize, path: &[&[u8]]) -> Answer<Vec<u
             let plugin = world.acting_plugin(vm)?;
             Some(world.plugins[plugin].name.clone().into_bytes())
         }),
-        b"plugin_root_id" => end(rest, || Some(Vec::new())),
+        b"plugin_root_id" => end(rest, || {
+            let plugin = world.acting_plugin(vm)?;
+            Some(world.plugins[plugin].name.clone().into_bytes())
+        }),
         b"plugin_vm_id" => end(rest, || Some(world.vm_ids[vm].clone().into_bytes())),
         b"node" => lookup(&node(), rest),
         name => {
@@ -104,6 +107,7 @@ fn request(world: &mut World, id: StreamId, filter: usize, rest: &[&[u8]]) -> An
         [b"time"] => Ok(stream.received_at.to_le_bytes().to_vec()),
         [b"duration"] => Ok((now - stream.received_at).to_le_bytes().to_vec()),
         [b"size"] => Ok((half.size as u64).to_le_bytes().to_vec()),
+        [] => Err(Status::SerializationFailure),
         _ => Err(Status::NotFound),
     }
 }
@@ -124,6 +128,7 @@ fn response(world: &mut World, id: StreamId, filter: usize, rest: &[&[u8]]) -> A
         [b"headers", name] => headers.and_then(|map| map.joined(name)).ok_or(Status::NotFound),
         [b"flags"] => Ok(0u64.to_le_bytes().to_vec()),
         [b"size"] => Ok((half.size as u64).to_le_bytes().to_vec()),
+        [] => Err(Status::SerializationFailure),
         _ => Err(Status::NotFound),
     }
 }

@@ -129,8 +129,6 @@ pub(crate) struct Stream {
     pub(crate) replied_by: Option<String>,
     /// Filters after this one are not asked any more.
     pub(crate) request_aborted: bool,
-    /// A filter replied and resumed in one callback: the request goes on although it was answered.
-    pub(crate) forced: bool,
     pub(crate) filter_state: HashMap<Vec<u8>, FilterState>,
     pub(crate) upstream: Upstream,
     pub(crate) client: Response,

@@ -13,6 +13,15 @@ use crate::http::{Reply, Request, Response};
 impl Engine {
     /// Headers arrive at the upstream as soon as the last filter lets them go, whatever becomes of the body.
     pub(crate) fn upstream_headers(&mut self, id: StreamId, end: bool) {
+        let unroutable = {
+            let mut world = self.w();
+            !world.gateway.upgrades && world.stream(id).method == "CONNECT"
+        };
+        if unroutable {
+            // The router has no route for it.
+            self.proxy_replies(id, Response::text(404, ""), b"route_not_found");
+            return;
+        }
         let asks = {
             let mut world = self.w();
             let timeout = world.gateway.surroundings.upstream_timeout.as_millis().to_string();
@@ -20,6 +29,10 @@ impl Engine {
             let headers = stream.halves[Way::Request as usize].headers.clone().unwrap_or_default();
             let text = |name: &[u8]| headers.get(name).unwrap_or_default().to_vec();
             let mut fields = headers.regular();
+            let sized = headers.get(b"content-length").is_some();
+            if !end && !sized && !stream.tunnel {
+                fields.push((b"transfer-encoding".to_vec(), b"chunked".to_vec()));
+            }
             fields.push((b"x-envoy-expected-rq-timeout-ms".to_vec(), timeout.into_bytes()));
             stream.upstream.requests.push(Request {
                 method: String::from_utf8_lossy(&text(b":method")).into_owned(),
@@ -94,12 +107,14 @@ impl Engine {
         let gone = UpstreamEnd::Proxy(
             503,
             "upstream connect error or disconnect/reset before headers. reset reason: connection termination",
+            "upstream_reset_before_response_started{connection_termination}",
         );
         let garbage = UpstreamEnd::Proxy(
             502,
             "upstream connect error or disconnect/reset before headers. reset reason: protocol error",
+            "upstream_reset_before_response_started{protocol_error}",
         );
-        let late = UpstreamEnd::Proxy(504, "upstream request timeout");
+        let late = UpstreamEnd::Proxy(504, "upstream request timeout", "response_timeout");
         let (after, end) = match reply {
             Reply::Response(response) => (0, UpstreamEnd::Response(response)),
             Reply::After(delay, response) if nanoseconds(delay) < timeout => {
@@ -119,8 +134,8 @@ impl Engine {
             return;
         }
         match end {
-            UpstreamEnd::Proxy(status, body) => {
-                self.proxy_replies(id, Response::text(status, body), b"upstream_reset");
+            UpstreamEnd::Proxy(status, body, details) => {
+                self.proxy_replies(id, Response::text(status, body), details.as_bytes());
             }
             UpstreamEnd::Response(response) => self.respond(id, &response, false),
             UpstreamEnd::Truncated(response) => self.respond(id, &response, true),
@@ -132,14 +147,15 @@ impl Engine {
             let mut world = self.w();
             let policy = world.gateway.duplicate_headers;
             let stream = world.stream(id);
-            let bodiless = stream.is_head() || matches!(response.status, 204 | 304);
+            let empty = matches!(response.status, 204 | 304);
+            let bodiless = stream.is_head() || empty;
             let end = !breaks && (response.body.is_empty() || bodiless);
             let mut headers = HeaderMap::new(policy);
             headers.add(b":status", response.status.to_string().as_bytes());
             for (name, value) in &response.headers {
                 headers.add(name, value);
             }
-            if headers.get(b"content-length").is_none() && !response.body.is_empty() && !bodiless {
+            if headers.get(b"content-length").is_none() && !response.body.is_empty() && !empty {
                 headers.add(b"content-length", response.body.len().to_string().as_bytes());
             }
             headers.add(b"x-envoy-upstream-service-time", b"0");

@@ -1,6 +1,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use fourleg_harness::{Emulated, Gateway, Running, get};
+use fourleg_harness::{Emulated, Gateway, Response, Running, get};
 
 use crate::filters::filter;
 
@@ -16,21 +16,32 @@ fn end(gateway: Emulated) -> String {
     panic.downcast_ref::<String>().cloned().unwrap()
 }
 
-#[test]
-fn replying_and_resuming_in_one_callback_does_both_and_fails_the_test() {
-    let both = r#"
+fn contradicts(acts: &str) -> Gateway {
+    let source = format!(
+        r#"
         (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
           (drop (call $call_idp)) (i32.const 1))
         (func (export "proxy_on_http_call_response") (param $root i32) (param i32 i32 i32 i32)
           (drop (call $act_for (i32.add (local.get $root) (i32.const 1))))
-          (call $deny (i32.const 403))
-          (call $resume))
-        "#;
-    let gateway =
-        Gateway::chain([filter(both)]).cluster("idp", |_| fourleg_harness::Response::text(200, "ok")).start().unwrap();
+          {acts})
+        "#
+    );
+    Gateway::chain([filter(&source)]).cluster("idp", |_: &fourleg_harness::Request| Response::text(200, "ok"))
+}
+
+#[test]
+fn resuming_and_then_replying_does_both_and_fails_the_test() {
+    let gateway = contradicts("(call $resume) (call $deny (i32.const 403))").start().unwrap();
     let outcome = gateway.send(get("/"));
     outcome.status(403);
     assert_eq!(outcome.upstream.len(), 1);
+    assert!(end(gateway).contains("'filter' replied and resumed in one callback (proxy_on_http_call_response)"));
+}
+
+#[test]
+fn replying_and_then_resuming_keeps_the_reply_and_fails_the_test() {
+    let gateway = contradicts("(call $deny (i32.const 403)) (call $resume)").start().unwrap();
+    gateway.send(get("/")).denied_with(403);
     assert!(end(gateway).contains("'filter' replied and resumed in one callback (proxy_on_http_call_response)"));
 }
 
@@ -123,9 +134,7 @@ fn a_token_in_the_log_fails_the_test() {
 
 #[test]
 fn a_secret_that_the_client_sees_fails_the_test() {
-    let gateway = Gateway::chain([])
-        .upstream(|_| fourleg_harness::Response::text(200, "the password is hunter2"))
-        .canary("hunter2");
+    let gateway = Gateway::chain([]).upstream(|_| Response::text(200, "the password is hunter2")).canary("hunter2");
     assert!(complaint(gateway).contains("a secret (hunter…) showed in the response"));
 }
 

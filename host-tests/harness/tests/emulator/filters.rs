@@ -33,7 +33,7 @@ const PRELUDE: &str = r#"
 (import "env" "proxy_increment_metric" (func $increment_metric (param i32 i64) (result i32)))
 (import "env" "proxy_call_foreign_function"
   (func $foreign (param i32 i32 i32 i32 i32 i32) (result i32)))
-(memory (export "memory") 4)
+(memory (export "memory") 512)
 (global $heap (mut i32) (i32.const 131072))
 (func (export "proxy_on_memory_allocate") (param $size i32) (result i32)
   (local $at i32)

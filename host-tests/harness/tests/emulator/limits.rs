@@ -20,7 +20,7 @@ fn a_filter_that_takes_too_much_memory_traps() {
         (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
           (drop (memory.grow (i32.const 16))) (i32.const 0))
         "#;
-    let gateway = Gateway::chain([filter(hoards)]).memory(1 << 20).start().unwrap();
+    let gateway = Gateway::chain([filter(hoards)]).memory((32 << 20) + 1024).start().unwrap();
     gateway.send(get("/")).denied_with(503);
     gateway.expect_trap();
 }

@@ -262,6 +262,16 @@ fn scratch(config: &Config) -> Result<TempDir> {
     Ok(directory)
 }
 
+/// Deletes what failures of earlier days have left.
+fn sweep(runs: &Path) {
+    for run in fs::read_dir(runs).into_iter().flatten().flatten() {
+        let age = run.metadata().and_then(|metadata| metadata.modified()).ok().and_then(|made| made.elapsed().ok());
+        if age.is_some_and(|age| age > KEPT_FOR) {
+            let _ = fs::remove_dir_all(run.path());
+        }
+    }
+}
+
 fn start(binary: &EnvoyBinary, directory: &Path, config: &Config, log: &Path, arguments: &[String]) -> Result<Process> {
     let file = directory.join(match config {
         Config::Json(_) => "envoy.json",
