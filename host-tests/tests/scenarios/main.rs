@@ -7,4 +7,5 @@ mod driver_races;
 mod fixture;
 mod hostile;
 mod keys;
+mod operator;
 mod tokens;

@@ -30,6 +30,9 @@ enum Task {
         /// Ends after the scripted requests; fails if a verdict is not the expected one.
         #[arg(long)]
         once: bool,
+        /// The port on which Envoy listens; by default a free one.
+        #[arg(long)]
+        port: Option<u16>,
     },
     /// Runs everything: unit tests, and every scenario on wasmtime and on a real Envoy.
     Test {
@@ -48,12 +51,15 @@ fn main() -> Result<()> {
     let root = workspace_root();
     match task {
         Task::Build => modules::build(&root, wasm_toolchain),
-        Task::Demo { once } => {
+        Task::Demo { once, port } => {
             modules::build(&root, wasm_toolchain)?;
-            let mode: &[&str] = if once { &["--once"] } else { &[] };
+            let mut mode = Vec::new();
+            mode.extend(once.then_some("--once"));
+            let port = port.map(|port| port.to_string());
+            mode.extend(port.iter().flat_map(|port| ["--port", port.as_str()]));
             command::say("building the lab: identity provider, MCP server, MCP client");
             Cargo::host(&root)
-                .run(&[&["run", "--quiet", "--package", "fourleg-lab", "--bin", "demo", "--"], mode].concat())
+                .run(&[&["run", "--quiet", "--package", "fourleg-lab", "--bin", "demo", "--"], &mode[..]].concat())
         }
         Task::Test { no_envoy, filter } => test(&root, wasm_toolchain, no_envoy, filter.as_deref()),
         Task::Lint => lint::run_all(&root, wasm_toolchain),

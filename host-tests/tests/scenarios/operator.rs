@@ -1,0 +1,160 @@
+//! What an operator copies: the shipped configuration, and the examples of the READMEs.
+
+use std::{fs, path::PathBuf, time::Duration};
+
+use fourleg_harness::{Envoy, Request, Response, Runner, Wasmtime, get, plugin_raw};
+use fourleg_lab::{
+    echo_upstream::EchoUpstream,
+    envoy::{Config, launch, provision, target_dir, validate},
+    identity_provider::IdentityProvider,
+    raw_client,
+    wire::WireRequest,
+};
+
+use crate::fixture::{I, public_keys};
+
+fn read(path: &str) -> String {
+    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
+    fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The text between two marks, which must both be there.
+fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
+    let (_, rest) = text.split_once(start).unwrap_or_else(|| panic!("no {start:?}"));
+    rest.split_once(end).unwrap_or_else(|| panic!("no {end:?} after {start:?}")).0
+}
+
+/// The fenced blocks of one language in a Markdown file.
+fn examples(path: &str, language: &str) -> Vec<String> {
+    let text = read(path);
+    let start = format!("```{language}\n");
+    text.split(&start).skip(1).map(|rest| rest.split_once("```").unwrap().0.to_owned()).collect()
+}
+
+/// The shipped configuration with the module where the build left it.
+fn shipped() -> String {
+    let module = target_dir().join("wasm/audience_validation.wasm");
+    let yaml = read("envoy/audience-validation.yaml");
+    let there = "/etc/envoy/audience_validation.wasm";
+    assert!(yaml.contains(there));
+    yaml.replace(there, &module.display().to_string())
+}
+
+/// The lines without their indentation and trailing comments.
+fn bare(text: &str) -> Vec<&str> {
+    text.lines()
+        .map(|line| line.split(" #").next().unwrap_or_default().trim())
+        .filter(|line| !line.is_empty())
+        .collect()
+}
+
+#[test]
+fn every_configuration_in_the_readmes_loads() {
+    for readme in ["README.md", "plugins/audience-validation/README.md"] {
+        for example in examples(readme, "json") {
+            let gateway = fourleg_harness::Gateway::chain([plugin_raw("audience_validation", example.clone())])
+                .cluster("idp", |_: &Request| Response::json(200, &public_keys()));
+            if let Err(rejected) = Wasmtime::default().start(gateway) {
+                panic!("{readme}: {example}\n{}", rejected.logs.join("\n"));
+            }
+        }
+    }
+    assert!(!examples("plugins/audience-validation/README.md", "json").is_empty());
+}
+
+#[test]
+fn the_snippet_of_the_readme_is_part_of_the_shipped_configuration() {
+    let snippets = examples("README.md", "yaml");
+    assert!(!snippets.is_empty());
+    let shipped = read("envoy/audience-validation.yaml");
+    let shipped = bare(&shipped);
+    for snippet in &snippets {
+        let snippet = bare(snippet);
+        assert!(shipped.windows(snippet.len()).any(|part| part == snippet), "{snippet:#?}");
+    }
+}
+
+mod on_envoy {
+    use super::*;
+
+    #[test]
+    fn the_shipped_configuration_loads_as_it_is() {
+        let envoy = provision(&|_| {}).unwrap();
+        let logs = validate(&envoy, &Config::Yaml(shipped())).unwrap();
+        assert!(logs.iter().any(|line| line.contains("OK")), "{logs:#?}");
+    }
+
+    #[test]
+    fn the_access_log_says_why_a_request_was_denied() {
+        let gateway = crate::fixture::serve(&Envoy);
+        gateway.send(get("/mcp")).denied_with(401);
+        gateway.send(get("/mcp").bearer("x")).denied_with(401);
+        // Envoy writes its access log a moment late.
+        gateway.pass(Duration::from_secs(2));
+        let log = gateway.logs().join("\n");
+        for code in ["credential_missing", "token_malformed"] {
+            assert!(log.contains(&format!("401 fourleg_audience_validation_{code}")), "{code} is not in {log}");
+        }
+    }
+
+    #[test]
+    fn the_shipped_configuration_enforces_and_its_metrics_have_labels() {
+        let envoy = provision(&|_| {}).unwrap();
+        let issuer = "https://idp.example/realms/agents";
+        assert_ne!(issuer, I);
+        let identity_provider = IdentityProvider::builder().issuer(issuer).start().unwrap();
+        let upstream = EchoUpstream::start().unwrap();
+        let mut yaml = shipped();
+        // Free ports, and the lab's servers, which speak no TLS.
+        let tls = between(&yaml, "      transport_socket:", "# fourleg_audience_validation").to_owned();
+        yaml = yaml.replace(&format!("      transport_socket:{tls}"), "");
+        for (there, here) in [
+            ("port_value: 8080", "port_value: 0".to_owned()),
+            ("port_value: 9901", "port_value: 0".to_owned()),
+            ("port_value: 9000", format!("port_value: {}", upstream.address().port())),
+            (
+                "address: idp.example, port_value: 443",
+                format!("address: 127.0.0.1, port_value: {}", identity_provider.address().port()),
+            ),
+        ] {
+            assert!(yaml.contains(there), "{there}");
+            yaml = yaml.replace(there, &here);
+        }
+        let running = launch(&envoy, &Config::Yaml(yaml), 1).unwrap();
+        let token = |audience: &str| {
+            let key = identity_provider.signing_key();
+            identity_provider.mint(audience).access_token().scope("tools:read").sign_with(&key)
+        };
+        let send = |path: &str, token: Option<String>| {
+            let headers = token.map(|token| (b"authorization".to_vec(), format!("Bearer {token}").into_bytes()));
+            let request = get(path);
+            let wire = WireRequest {
+                method: request.method,
+                path: request.path,
+                authority: request.authority,
+                headers: headers.into_iter().collect(),
+                ..WireRequest::default()
+            };
+            raw_client::send(running.address(), &wire, Duration::from_secs(10)).unwrap().status
+        };
+        assert_eq!(send("/mcp", Some(token("https://tools.example/mcp"))), 200);
+        assert_eq!(send("/mcp", Some(token("https://other.example"))), 401);
+        assert_eq!(send("/mcp", None), 401);
+        assert_eq!(send("/healthz", None), 200);
+        let metrics = running.admin_get("/stats/prometheus").unwrap().text();
+        for (decision, code, count) in
+            [("deny", "audience_mismatch", 1), ("deny", "credential_missing", 1), ("allow", "ok", 2)]
+        {
+            let line = metrics
+                .lines()
+                .find(|line| {
+                    line.contains("fourleg_audience_validation_decisions_total{")
+                        && line.contains(&format!("\"{code}\""))
+                })
+                .unwrap_or_else(|| panic!("no metric of {code} in {metrics}"));
+            assert!(line.contains(&format!("fourleg_decision=\"{decision}\"")), "{line}");
+            assert!(line.contains(&format!("fourleg_code=\"{code}\"")), "{line}");
+            assert!(line.ends_with(&format!(" {count}")), "{line}");
+        }
+    }
+}
