@@ -46,6 +46,30 @@ pub fn plugin_raw(module: &str, config: impl Into<Vec<u8>>) -> Plugin {
     }
 }
 
+impl Plugin {
+    /// Loads the module from this file; its name stays what it is.
+    #[must_use]
+    pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
+        self.path = Some(path.into());
+        self
+    }
+
+    /// Puts the plugin into a VM of this id: it shares data and queues with all of that id, and the VM itself with
+    /// those of the same code.
+    #[must_use]
+    pub fn vm_id(mut self, vm_id: &str) -> Self {
+        self.vm_id = Some(vm_id.to_owned());
+        self
+    }
+
+    /// Without `allow_on_headers_stop_iteration`, as in Istio's `WasmPlugin`: a pause on headers holds the body, too.
+    #[must_use]
+    pub fn stop_all_on_headers(mut self) -> Self {
+        self.allow_on_headers_stop_iteration = false;
+        self
+    }
+}
+
 /// What a filter sees of several fields with one name.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum DuplicateHeaders {

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::{
     Emulated,
+    callout::{reset, timed_out},
     events::CalloutEnd,
-    schedule::{reset, timed_out},
     stream::{Iteration, StreamId},
     world::Context,
 };

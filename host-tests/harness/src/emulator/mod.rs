@@ -1,6 +1,7 @@
 //! A proxy in memory: real modules, Envoy's rules, its own clock.
 
 mod abi;
+mod callout;
 mod chain;
 mod checks;
 mod client;
@@ -9,11 +10,13 @@ mod events;
 mod filter;
 mod guest;
 mod header_map;
+mod incoming;
 mod manual;
 mod metrics;
 mod module_cache;
 mod pairs;
 mod property;
+mod refusal;
 mod replies;
 mod schedule;
 mod shared_data;

@@ -63,9 +63,7 @@ fn trailers_end_a_body_without_a_last_body_callback() {
 #[test]
 #[should_panic(expected = "'filter' paused the request in proxy_on_request_headers")]
 fn without_stop_iteration_a_filter_that_waits_for_the_body_is_stuck() {
-    let mut plugin = filter(READS_BODY);
-    plugin.allow_on_headers_stop_iteration = false;
-    send(plugin, post("/").body("abcd"));
+    send(filter(READS_BODY).stop_all_on_headers(), post("/").body("abcd"));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Write,
+    hash::{DefaultHasher, Hash, Hasher},
     path::PathBuf,
     sync::atomic::{AtomicU64, Ordering},
 };
@@ -21,6 +22,7 @@ const PRELUDE: &str = r#"
 (import "env" "proxy_get_header_map_pairs" (func $get_headers (param i32 i32 i32) (result i32)))
 (import "env" "proxy_replace_header_map_value" (func $set_header (param i32 i32 i32 i32 i32) (result i32)))
 (import "env" "proxy_get_buffer_bytes" (func $get_buffer (param i32 i32 i32 i32 i32) (result i32)))
+(import "env" "proxy_set_buffer_bytes" (func $set_buffer (param i32 i32 i32 i32 i32) (result i32)))
 (import "env" "proxy_get_property" (func $get_property (param i32 i32 i32 i32) (result i32)))
 (import "env" "proxy_set_property" (func $set_property (param i32 i32 i32 i32) (result i32)))
 (import "env" "proxy_set_tick_period_milliseconds" (func $tick_every (param i32) (result i32)))
@@ -82,9 +84,7 @@ pub fn named(name: &str, callbacks: &str) -> Plugin {
 
 /// A module without the prelude.
 pub fn module(name: &str, source: &str) -> Plugin {
-    let mut plugin = plugin_raw(name, "{}");
-    plugin.path = Some(write(&assemble(source)));
-    plugin
+    plugin_raw(name, "{}").file(write(&assemble(source)))
 }
 
 /// Replaces `{{text}}` and adds the texts as data.
@@ -124,12 +124,17 @@ fn pairs(fields: &[(&str, &str)]) -> Vec<u8> {
     bytes
 }
 
+/// One file for each source, however many tests want it at once.
 fn write(source: &str) -> PathBuf {
     static NEXT: AtomicU64 = AtomicU64::new(0);
-    let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    let path = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("filter-{}-{number}.wasm", std::process::id()));
+    let mut hasher = DefaultHasher::new();
+    source.hash(&mut hasher);
+    let dir = PathBuf::from(env!("CARGO_TARGET_TMPDIR"));
+    let path = dir.join(format!("{:016x}.wasm", hasher.finish()));
     let bytes = wat::parse_str(source).unwrap_or_else(|error| panic!("{error}\n{source}"));
-    std::fs::write(&path, bytes).unwrap();
+    let partial = dir.join(format!("{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed)));
+    std::fs::write(&partial, bytes).unwrap();
+    std::fs::rename(&partial, &path).unwrap();
     path
 }
 

@@ -1,11 +1,6 @@
-use fourleg_harness::{Gateway, Plugin, Running, get};
+use fourleg_harness::{Gateway, Running, get};
 
 use crate::filters::{filter, named, said};
-
-fn in_vm(mut plugin: Plugin, vm_id: &str) -> Plugin {
-    plugin.vm_id = Some(vm_id.to_owned());
-    plugin
-}
 
 const WRITES: &str = r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
   (drop (call $set_shared {{key}} {{value}} (i32.const 0))) (i32.const 0))"#;
@@ -15,10 +10,9 @@ const READS: &str = r#"(func (export "proxy_on_request_headers") (param i32 i32 
 
 #[test]
 fn shared_data_is_shared_by_vm_id_and_by_nothing_else() {
-    let gateway =
-        Gateway::chain([in_vm(filter(WRITES), "one"), in_vm(filter(READS), "one"), in_vm(filter(READS), "two")])
-            .start()
-            .unwrap();
+    let gateway = Gateway::chain([filter(WRITES).vm_id("one"), filter(READS).vm_id("one"), filter(READS).vm_id("two")])
+        .start()
+        .unwrap();
     gateway.send(get("/")).allowed();
     assert_eq!(said(&gateway.logs()), ["status 0", "status 1"]);
 }
