@@ -25,6 +25,8 @@ impl Engine {
                 return id;
             }
             Some(Refusal::Reset) => {
+                // The codec breaks it off before there is a stream: no filter hears of it.
+                self.w().stream(id).destroyed = true;
                 self.break_off(id);
                 return id;
             }
@@ -138,7 +140,7 @@ impl Engine {
             stream.client.status = String::from_utf8_lossy(status).parse().unwrap_or_default();
             stream.client.headers = headers.regular();
             let bodiless = matches!(stream.client.status, 204 | 304);
-            if end && !bodiless && headers.get(b"content-length").is_none() {
+            if end && !bodiless && stream.protocol == Protocol::Http1 && headers.get(b"content-length").is_none() {
                 stream.client.headers.push((b"content-length".to_vec(), b"0".to_vec()));
             }
             if headers.get(b"server").is_none() {

@@ -43,7 +43,7 @@ fn refuse_http1(request: &Request) -> Option<Refusal> {
     }
     match (request.method.as_str(), request.path.first()) {
         ("CONNECT", _) | (_, Some(b'/')) => {}
-        ("OPTIONS", _) if request.path == b"*" => {}
+        _ if is_server_wide(request) => {}
         _ if request.path == b"*" => return bad_request(b"http1.invalid_url"),
         _ => return bad_request(b"http1.codec_error"),
     }
@@ -63,6 +63,7 @@ fn refuse_http2(request: &Request) -> Option<Refusal> {
     let broken = fields.any(|(name, value)| !is_token(name) || value.iter().any(is_forbidden_in_value))
         || request.path.iter().any(|byte| matches!(byte, 0..=b' ' | 127))
         || request.authority.iter().any(is_forbidden_in_value)
+        || !(request.method == "CONNECT" || request.path.starts_with(b"/") || is_server_wide(request))
         || head_size(request) > MOST_HEADER_BYTES;
     broken.then_some(Refusal::Reset)
 }
@@ -81,6 +82,11 @@ fn refuse_in_connection_manager(request: &Request, upgrades: bool) -> Option<Ref
         return Some(Refusal::Reply(400, b"path_normalization_failed"));
     }
     (is_tunnel(request) && !upgrades).then_some(Refusal::Reply(403, b"upgrade_failed"))
+}
+
+/// `OPTIONS *`.
+fn is_server_wide(request: &Request) -> bool {
+    request.method == "OPTIONS" && request.path == b"*"
 }
 
 fn head_size(request: &Request) -> usize {

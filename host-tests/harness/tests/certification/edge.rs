@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use fourleg_harness::{Gateway, Reply, Request, Response, get, post, request};
+use fourleg_harness::{Gateway, Protocol, Reply, Request, Response, get, post, request};
 
 use crate::watching::observer;
 use crate::{compare::certify, filters};
@@ -134,6 +134,24 @@ fn an_upstream_that_fails_looks_the_same() {
             vec![get("/")],
         );
     }
+}
+
+#[test]
+fn what_the_proxy_refuses_over_http2_is_the_same() {
+    let watches = r#"(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32)
+  (call $log {{seen}}) (i32.const 0))
+(func (export "proxy_on_log") (param i32) (call $log {{log}}))"#;
+    let requests = [
+        get("/").header("x-large", vec![b'x'; 61 << 10]),
+        get([b'/', 0xc3, 0xa4]),
+        get("*"),
+        request("OPTIONS", "*"),
+        get("/").header("te", "trailers"),
+    ];
+    certify(
+        || Gateway::chain([filters::named("one", watches)]),
+        requests.map(|request| request.over(Protocol::Http2)).to_vec(),
+    );
 }
 
 #[test]
