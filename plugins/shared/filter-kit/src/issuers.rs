@@ -246,7 +246,7 @@ impl RawIssuer {
         };
         let keys = problems.required(at(place, "jwks"), self.jwks.as_ref(), "{\"inline\": …} or {\"remote\": …}");
         let keys = keys.and_then(|raw| raw.settings(index, &at(place, "jwks"), problems));
-        Some(TrustedIssuer { issuer: Issuer { issuer: issuer?, profile, algorithms, token_types }, keys: keys? })
+        Some(TrustedIssuer { issuer: Issuer { algorithms, token_types, ..Issuer::new(issuer?, profile) }, keys: keys? })
     }
 
     fn algorithms(&self, place: &str, problems: &mut Problems) -> Vec<Algorithm> {

@@ -27,6 +27,7 @@ pub struct Claims {
     jwt_id: Option<String>,
     client_id: Option<String>,
     scopes: Scopes,
+    roles: Vec<String>,
     members: Map<String, Value>,
 }
 
@@ -55,6 +56,7 @@ impl Claims {
             jwt_id: name(&members, "jti")?,
             client_id: dialect::client_id(&members, profile)?,
             scopes: dialect::scopes(&members, profile)?,
+            roles: dialect::roles(&members, profile)?,
             members,
         };
         if profile == Profile::Rfc9068 {
@@ -124,6 +126,18 @@ impl Claims {
         &self.scopes
     }
 
+    /// The roles of the issuer's dialect; for Keycloak those of clients as `client/role`.
+    #[must_use]
+    pub fn roles(&self) -> &[String] {
+        &self.roles
+    }
+
+    /// The tenant that issued the token (`tid`, Microsoft Entra); not empty.
+    #[must_use]
+    pub fn tenant(&self) -> Option<&str> {
+        self.members.get("tid").and_then(Value::as_str).filter(|tenant| !tenant.is_empty())
+    }
+
     /// Whether the token is bound to a key (`cnf`, RFC 7800 §3.1).
     #[must_use]
     pub fn is_bound(&self) -> bool {
@@ -187,7 +201,8 @@ fn require_short_chain(members: &Map<String, Value>) -> Result<(), Reason> {
     object(members, "act")?;
     for (depth, actor) in actors(members).enumerate() {
         object(actor, "act")?;
-        text(actor, "sub")?;
+        name(actor, "sub")?;
+        text(actor, "iss")?;
         if depth >= MAX_ACTORS {
             return Err(Reason::ClaimInvalid);
         }
@@ -209,7 +224,10 @@ pub(crate) fn text<'m>(members: &'m Map<String, Value>, claim: &str) -> Result<O
 }
 
 /// An object.
-fn object<'m>(members: &'m Map<String, Value>, claim: &str) -> Result<Option<&'m Map<String, Value>>, Reason> {
+pub(crate) fn object<'m>(
+    members: &'m Map<String, Value>,
+    claim: &str,
+) -> Result<Option<&'m Map<String, Value>>, Reason> {
     members.get(claim).map(|value| value.as_object().ok_or(Reason::ClaimInvalid)).transpose()
 }
 

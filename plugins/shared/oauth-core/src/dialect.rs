@@ -1,8 +1,8 @@
-//! Where issuers put what: client and scopes by profile.
+//! Where issuers put what: client, scopes and roles by profile.
 
 use serde_json::{Map, Value};
 
-use crate::claims::{name, text};
+use crate::claims::{name, object, text};
 use crate::issuer::Profile;
 use crate::reason::Reason;
 use crate::scope::{ScopeToken, Scopes};
@@ -67,6 +67,54 @@ fn list(value: &Value, profile: Profile) -> Result<Scopes, Reason> {
             .collect(),
         _ => Err(Reason::ClaimInvalid),
     }
+}
+
+/// Stands between client and role in the name of a client role.
+const CLIENT_ROLE_SEPARATOR: char = '/';
+
+/// The roles that the token says its subject has, or for Microsoft Entra also its client.
+///
+/// - Keycloak: the realm's roles by their name (`realm_access.roles`), those of clients as `client/role`
+///   (`resource_access.<client>.roles`). A role whose own name has a slash is left out, because it could pass for one
+///   of a client, or of another client; a requirement on its claim can still ask for it.
+/// - All others: `roles` (RFC 9068 §2.2.3.1), an array of strings. Only Microsoft Entra defines its form, and only there
+///   is another one an error; elsewhere what is no string grants nothing.
+///
+/// # Errors
+/// [`Reason::ClaimInvalid`] if a claim of the dialect has another form than its issuer gives it.
+pub(crate) fn roles(members: &Map<String, Value>, profile: Profile) -> Result<Vec<String>, Reason> {
+    match profile {
+        Profile::Keycloak => keycloak_roles(members),
+        Profile::Entra => members.get("roles").map_or(Ok(Vec::new()), strings),
+        Profile::Rfc9068 | Profile::Okta | Profile::Auth0 | Profile::Generic => Ok(members
+            .get("roles")
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+            .filter_map(|role| role.as_str().map(str::to_owned))
+            .collect()),
+    }
+}
+
+fn keycloak_roles(members: &Map<String, Value>) -> Result<Vec<String>, Reason> {
+    let is_plain = |role: &String| !role.contains(CLIENT_ROLE_SEPARATOR);
+    let mut roles = match object(members, "realm_access")? {
+        Some(realm) => realm.get("roles").map_or(Ok(Vec::new()), strings)?,
+        None => Vec::new(),
+    };
+    roles.retain(is_plain);
+    for (client, access) in object(members, "resource_access")?.into_iter().flatten() {
+        let access = access.as_object().ok_or(Reason::ClaimInvalid)?;
+        let of_client = access.get("roles").map_or(Ok(Vec::new()), strings)?;
+        let named = of_client.iter().filter(|role| is_plain(role));
+        roles.extend(named.map(|role| format!("{client}{CLIENT_ROLE_SEPARATOR}{role}")));
+    }
+    Ok(roles)
+}
+
+fn strings(value: &Value) -> Result<Vec<String>, Reason> {
+    let list = value.as_array().ok_or(Reason::ClaimInvalid)?;
+    list.iter().map(|item| item.as_str().map(str::to_owned).ok_or(Reason::ClaimInvalid)).collect()
 }
 
 #[cfg(test)]
@@ -159,5 +207,59 @@ mod tests {
         assert_eq!(client(json!({"azp": "a", "client_id": "b"}), Profile::Generic), Err(Reason::ClaimInvalid));
         assert_eq!(client(json!({"azp": ""}), Profile::Keycloak), Err(Reason::ClaimInvalid));
         assert_eq!(client(json!({"cid": 5}), Profile::Okta), Err(Reason::ClaimInvalid));
+    }
+
+    #[test]
+    fn keycloak_roles_are_of_the_realm_or_named_after_their_client() {
+        let read = |value: Value| roles(&members(value), Profile::Keycloak);
+        let token = json!({
+            "realm_access": {"roles": ["offline_access", "auditor"]},
+            "resource_access": {"tools": {"roles": ["reader", "writer"]}, "https://x/y": {"roles": ["admin"]}, "none": {}},
+            "roles": ["forged"],
+        });
+        let mut names = read(token).unwrap();
+        names.sort();
+        assert_eq!(names, ["auditor", "https://x/y/admin", "offline_access", "tools/reader", "tools/writer"]);
+        assert_eq!(read(json!({})), Ok(vec![]));
+    }
+
+    #[test]
+    fn a_keycloak_role_never_passes_for_one_of_another_client() {
+        let token = json!({
+            "realm_access": {"roles": ["tools/admin"]},
+            "resource_access": {"a": {"roles": ["b/admin", "/admin"]}, "": {"roles": ["admin"]}},
+        });
+        // A client always has a name; if it had none, its role would still begin with the slash.
+        assert_eq!(roles(&members(token), Profile::Keycloak), Ok(vec!["/admin".to_owned()]));
+    }
+
+    #[test]
+    fn roles_of_other_issuers_are_an_array_of_strings() {
+        let token = json!({"roles": ["reader", "writer"], "realm_access": {"roles": ["realm"]}});
+        for profile in [Profile::Rfc9068, Profile::Okta, Profile::Auth0, Profile::Entra, Profile::Generic] {
+            assert_eq!(roles(&members(token.clone()), profile).unwrap(), ["reader", "writer"], "{profile:?}");
+        }
+        for odd in
+            [json!({"roles": "admin"}), json!({"roles": [{"value": "admin"}]}), json!({"roles": {"admin": true}})]
+        {
+            assert_eq!(roles(&members(odd.clone()), Profile::Generic), Ok(vec![]), "{odd}");
+            assert_eq!(roles(&members(odd.clone()), Profile::Entra), Err(Reason::ClaimInvalid), "{odd}");
+        }
+    }
+
+    /// JWT-27
+    #[test]
+    fn keycloak_roles_of_the_wrong_type_are_refused() {
+        for odd in [
+            json!({"realm_access": []}),
+            json!({"realm_access": {"roles": "admin"}}),
+            json!({"realm_access": {"roles": [1]}}),
+            json!({"resource_access": ["tools"]}),
+            json!({"resource_access": {"tools": ["admin"]}}),
+            json!({"resource_access": {"tools": {"roles": {"admin": 1}}}}),
+            json!({"resource_access": null}),
+        ] {
+            assert_eq!(roles(&members(odd.clone()), Profile::Keycloak), Err(Reason::ClaimInvalid), "{odd}");
+        }
     }
 }

@@ -8,7 +8,8 @@ use crate::reason::Reason;
 /// A trusted issuer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Issuer {
-    /// The issuer identifier (RFC 8414 §2); `iss` must equal it byte for byte.
+    /// The issuer identifier (RFC 8414 §2); `iss` must equal it byte for byte. With [`TENANT_PLACEHOLDER`] it stands
+    /// for one identifier per entry of `tenants`.
     pub issuer: String,
     /// The dialect of its access tokens.
     pub profile: Profile,
@@ -16,7 +17,13 @@ pub struct Issuer {
     pub algorithms: Vec<Algorithm>,
     /// The `typ` values that its access tokens may have (RFC 8725 §3.11).
     pub token_types: Vec<String>,
+    /// The tenants that are accepted (`tid`). Empty: the issuer has but one, and its identifier is enough.
+    pub tenants: Vec<String>,
 }
+
+/// Stands for the tenant in the identifier of a multi-tenant issuer, as Microsoft Entra publishes it:
+/// `https://login.microsoftonline.com/{tenantid}/v2.0`.
+pub const TENANT_PLACEHOLDER: &str = "{tenantid}";
 
 /// How an issuer writes access tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -94,7 +101,38 @@ impl Issuer {
             profile,
             algorithms: Algorithm::DEFAULT.to_vec(),
             token_types: profile.default_token_types(),
+            tenants: Vec::new(),
         }
+    }
+
+    /// Whether tokens that name `claimed` as their issuer are of this one: byte for byte (RFC 9068 §4), with one of
+    /// the configured tenants in the place of [`TENANT_PLACEHOLDER`].
+    #[must_use]
+    pub fn is_named(&self, claimed: &str) -> bool {
+        if self.issuer.contains(TENANT_PLACEHOLDER) {
+            self.tenants.iter().any(|tenant| self.of_tenant(tenant) == claimed)
+        } else {
+            self.issuer == claimed
+        }
+    }
+
+    /// The identifier with a tenant in its place.
+    fn of_tenant(&self, tenant: &str) -> String {
+        self.issuer.replace(TENANT_PLACEHOLDER, tenant)
+    }
+
+    /// Requires that a token is of an accepted tenant, and that its issuer is that tenant's (RFC 8725 §3.8).
+    ///
+    /// # Errors
+    /// [`Reason::TenantNotAllowed`].
+    pub(crate) fn require_tenant(&self, issuer: &str, tenant: Option<&str>) -> Result<(), Reason> {
+        if self.tenants.is_empty() {
+            return Ok(());
+        }
+        let accepted = tenant.is_some_and(|tenant| {
+            self.tenants.iter().any(|accepted| accepted == tenant) && self.of_tenant(tenant) == issuer
+        });
+        if accepted { Ok(()) } else { Err(Reason::TenantNotAllowed) }
     }
 
     /// Judges `typ` (RFC 7515 §4.1.9, RFC 8725 §3.11, RFC 9068 §4).
@@ -197,6 +235,35 @@ mod tests {
         let mut strict = Issuer::new("i", Profile::Generic);
         strict.token_types = vec!["at+jwt".to_owned()];
         assert_eq!(strict.judge_type(None), Err(Reason::TypeNotAllowed));
+    }
+
+    const TENANTS: [&str; 2] = ["8d9e2f10-6f2c-4c3b-9d67-2f1d5a0e7b11", "1b3c5d70-0a0b-4c0d-8e0f-102030405060"];
+
+    /// AUD-10
+    #[test]
+    fn a_tenant_is_accepted_only_if_it_is_listed_and_the_issuer_is_its_own() {
+        let template = "https://login.microsoftonline.com/{tenantid}/v2.0";
+        let tenants = TENANTS.map(str::to_owned).to_vec();
+        let issuer = Issuer { tenants: tenants.clone(), ..Issuer::new(template, Profile::Entra) };
+        let of = |tenant: &str| template.replace("{tenantid}", tenant);
+        for tenant in TENANTS {
+            assert!(issuer.is_named(&of(tenant)));
+            assert_eq!(issuer.require_tenant(&of(tenant), Some(tenant)), Ok(()));
+        }
+        for other in ["", "common", "other", "{tenantid}", "8D9E2F10-6F2C-4C3B-9D67-2F1D5A0E7B11"] {
+            assert!(!issuer.is_named(&of(other)), "{other}");
+            assert_eq!(issuer.require_tenant(&of(other), Some(other)), Err(Reason::TenantNotAllowed), "{other}");
+        }
+        assert_eq!(issuer.require_tenant(&of(TENANTS[0]), Some(TENANTS[1])), Err(Reason::TenantNotAllowed));
+        assert_eq!(issuer.require_tenant(&of(TENANTS[0]), None), Err(Reason::TenantNotAllowed));
+
+        let single = Issuer { tenants, ..Issuer::new(of(TENANTS[0]), Profile::Entra) };
+        assert_eq!(single.require_tenant(&of(TENANTS[0]), Some(TENANTS[0])), Ok(()));
+        assert_eq!(single.require_tenant(&of(TENANTS[0]), Some("other")), Err(Reason::TenantNotAllowed));
+        assert!(!single.is_named(&of(TENANTS[1])));
+        // Without tenants the placeholder stands for none.
+        assert!(!Issuer::new(template, Profile::Entra).is_named(template));
+        assert_eq!(Issuer::new("i", Profile::Entra).require_tenant("i", Some("any")), Ok(()));
     }
 
     #[test]

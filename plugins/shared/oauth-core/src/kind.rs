@@ -18,10 +18,12 @@ const ID_TOKEN: [&str; 4] = ["nonce", "at_hash", "c_hash", "s_hash"];
 /// # Errors
 /// [`Reason::NotAnAccessToken`].
 pub(crate) fn require_access_token(claims: &Claims, profile: Profile, proof: TypeProof) -> Result<(), Reason> {
-    let is_access_token = match proof {
-        TypeProof::AccessToken => !has_any(claims, &NEVER),
-        TypeProof::AnyJwt => !has_any(claims, &NEVER) && !is_marked_otherwise(claims) && is_marked_by(claims, profile),
-    };
+    let is_access_token = !has_any(claims, &NEVER)
+        && match proof {
+            // Keycloak's claim says more than its header, which is the same for all kinds but this.
+            TypeProof::AccessToken => profile != Profile::Keycloak || is_marked_by(claims, profile),
+            TypeProof::AnyJwt => !is_marked_otherwise(claims) && is_marked_by(claims, profile),
+        };
     if is_access_token { Ok(()) } else { Err(Reason::NotAnAccessToken) }
 }
 
@@ -41,10 +43,11 @@ fn is_marked_by(claims: &Claims, profile: Profile) -> bool {
     let members = claims.members();
     match profile {
         // Only `at+jwt` proves it; `typ: JWT` passes only if configured, and then like a generic token.
-        Profile::Rfc9068 | Profile::Auth0 | Profile::Generic => !has_any(claims, &ID_TOKEN),
+        Profile::Rfc9068 | Profile::Generic => !has_any(claims, &ID_TOKEN),
         // Its older versions put `nonce` into access tokens, but this claim says the kind.
-        Profile::Keycloak => members.contains_key("typ"),
-        Profile::Okta => claims.client_id().is_some() && !has_any(claims, &ID_TOKEN),
+        Profile::Keycloak => members.get("typ").is_some_and(|value| is_one_of(value, &["Bearer", "DPoP"])),
+        // The client is always named in access tokens.
+        Profile::Okta | Profile::Auth0 => claims.client_id().is_some() && !has_any(claims, &ID_TOKEN),
         // How the client authenticated is said in access tokens only.
         Profile::Entra => {
             !has_any(claims, &ID_TOKEN) && ["scp", "azpacr", "appidacr"].iter().any(|name| members.contains_key(*name))

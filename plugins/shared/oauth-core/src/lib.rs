@@ -20,6 +20,7 @@ pub mod reason;
 pub mod scope;
 pub mod time;
 pub mod token;
+pub mod token_kind;
 
 pub use challenge::Challenge;
 pub use claims::Claims;
@@ -31,3 +32,4 @@ pub use reason::Reason;
 pub use scope::{ScopeToken, Scopes};
 pub use time::UnixTime;
 pub use token::{Unverified, VerifiedToken};
+pub use token_kind::TokenKind;

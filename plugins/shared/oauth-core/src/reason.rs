@@ -26,9 +26,20 @@ pub enum Reason {
     TokenNotYetValid,
     IssuedInFuture,
     NotAnAccessToken,
+    TenantNotAllowed,
     BindingUnchecked,
     AudienceMismatch,
     AudienceTooBroad,
+    TokenKindNotAllowed,
+    ClientNotAllowed,
+    RoleMissing,
+    ClaimMismatch,
+    SubjectMismatch,
+    SourceNotAllowed,
+    ActorRequired,
+    ActorNotAllowed,
+    ActorChainTooDeep,
+    ActorLoop,
     InsufficientScope,
     KeysUnavailable,
     ResourceUnknown,
@@ -97,9 +108,20 @@ impl Reason {
         Self::TokenNotYetValid,
         Self::IssuedInFuture,
         Self::NotAnAccessToken,
+        Self::TenantNotAllowed,
         Self::BindingUnchecked,
         Self::AudienceMismatch,
         Self::AudienceTooBroad,
+        Self::TokenKindNotAllowed,
+        Self::ClientNotAllowed,
+        Self::RoleMissing,
+        Self::ClaimMismatch,
+        Self::SubjectMismatch,
+        Self::SourceNotAllowed,
+        Self::ActorRequired,
+        Self::ActorNotAllowed,
+        Self::ActorChainTooDeep,
+        Self::ActorLoop,
         Self::InsufficientScope,
         Self::KeysUnavailable,
         Self::ResourceUnknown,
@@ -164,6 +186,8 @@ impl Reason {
             Self::IssuedInFuture => token("issued_in_future", "the token was issued in the future"),
             // RFC 8725 §3.12, RFC 9068 §5.
             Self::NotAnAccessToken => token("not_an_access_token", "the token is not an access token"),
+            // RFC 8725 §3.8: one set of keys signs for many tenants, and this one is not trusted.
+            Self::TenantNotAllowed => token("tenant_not_allowed", "the token is of a tenant that is not accepted"),
             // RFC 7800 §3.1, RFC 9449 §7.1, RFC 8705 §3: a bound token is no bearer token.
             Self::BindingUnchecked => {
                 token("binding_unchecked", "the token is bound to a key whose proof was not checked")
@@ -172,6 +196,28 @@ impl Reason {
             Self::AudienceMismatch => token("audience_mismatch", "the token is not meant for this resource"),
             // RFC 9700 §2.3.
             Self::AudienceTooBroad => token("audience_too_broad", "the token is meant for other resources too"),
+            // RFC 9068 §5, RFC 9700 §4.15: a client that speaks for itself is not taken for a user, nor the reverse.
+            Self::TokenKindNotAllowed => {
+                refusal(403, "token_kind_not_allowed", "this kind of token is not accepted here")
+            }
+            // RFC 9110 §15.5.4: a new token of the same client would not help, so no challenge either.
+            Self::ClientNotAllowed => refusal(403, "client_not_allowed", "the client is not allowed to do this"),
+            // RFC 9068 §2.2.3.1, RFC 9110 §15.5.4.
+            Self::RoleMissing => refusal(403, "role_missing", "a required role is missing"),
+            // RFC 9110 §15.5.4.
+            Self::ClaimMismatch => refusal(403, "claim_mismatch", "the token does not say what the request requires"),
+            // RFC 7519 §4.1.2, RFC 9110 §15.5.4.
+            Self::SubjectMismatch => refusal(403, "subject_mismatch", "the request is about another subject"),
+            // RFC 9110 §15.5.4.
+            Self::SourceNotAllowed => refusal(403, "source_not_allowed", "requests from this address are not accepted"),
+            // RFC 8693 §4.1.
+            Self::ActorRequired => refusal(403, "actor_required", "the token names no actor"),
+            // RFC 8693 §4.1: the outermost actor is the one who acts.
+            Self::ActorNotAllowed => refusal(403, "actor_not_allowed", "the actor is not allowed to do this"),
+            // RFC 8693 §4.1; the bound is ours.
+            Self::ActorChainTooDeep => refusal(403, "actor_chain_too_deep", "the token went through too many actors"),
+            // RFC 8693 §4.1; the rule is ours.
+            Self::ActorLoop => refusal(403, "actor_loop", "the token went through the same actor twice"),
             // RFC 6750 §3.1.
             Self::InsufficientScope => Facts {
                 status: 403,
@@ -264,9 +310,20 @@ mod tests {
             (Reason::TokenNotYetValid, 401, Some("invalid_token")),
             (Reason::IssuedInFuture, 401, Some("invalid_token")),
             (Reason::NotAnAccessToken, 401, Some("invalid_token")),
+            (Reason::TenantNotAllowed, 401, Some("invalid_token")),
             (Reason::BindingUnchecked, 401, Some("invalid_token")),
             (Reason::AudienceMismatch, 401, Some("invalid_token")),
             (Reason::AudienceTooBroad, 401, Some("invalid_token")),
+            (Reason::TokenKindNotAllowed, 403, None),
+            (Reason::ClientNotAllowed, 403, None),
+            (Reason::RoleMissing, 403, None),
+            (Reason::ClaimMismatch, 403, None),
+            (Reason::SubjectMismatch, 403, None),
+            (Reason::SourceNotAllowed, 403, None),
+            (Reason::ActorRequired, 403, None),
+            (Reason::ActorNotAllowed, 403, None),
+            (Reason::ActorChainTooDeep, 403, None),
+            (Reason::ActorLoop, 403, None),
             (Reason::InsufficientScope, 403, Some("insufficient_scope")),
             (Reason::KeysUnavailable, 503, None),
             (Reason::ResourceUnknown, 403, None),

@@ -11,6 +11,7 @@ use crate::json;
 use crate::kind;
 use crate::reason::Reason;
 use crate::time::UnixTime;
+use crate::token_kind::TokenKind;
 
 /// A token that has the form of one. Nothing in it is proven: it may only be used to find issuer and key.
 #[derive(Clone, Debug)]
@@ -29,6 +30,7 @@ pub struct Unverified {
 #[derive(Clone, Debug)]
 pub struct VerifiedToken {
     claims: Claims,
+    kind: TokenKind,
 }
 
 impl Unverified {
@@ -64,8 +66,8 @@ impl Unverified {
     /// In this order: [`Reason::AlgorithmNotAllowed`], [`Reason::TypeNotAllowed`], [`Reason::CriticalHeader`] or
     /// [`Reason::EmbeddedKey`], [`Reason::UnknownIssuer`], [`Reason::UnknownKey`] or [`Reason::KeyMismatch`],
     /// [`Reason::ClaimInvalid`] or [`Reason::ClaimMissing`], [`Reason::SignatureInvalid`], [`Reason::TokenExpired`],
-    /// [`Reason::TokenNotYetValid`] or [`Reason::IssuedInFuture`], [`Reason::NotAnAccessToken`],
-    /// [`Reason::BindingUnchecked`].
+    /// [`Reason::TokenNotYetValid`] or [`Reason::IssuedInFuture`], [`Reason::TenantNotAllowed`],
+    /// [`Reason::NotAnAccessToken`], [`Reason::BindingUnchecked`].
     pub fn verify(
         self,
         issuer: &Issuer,
@@ -84,7 +86,7 @@ impl Unverified {
         // RFC 9068 §4: byte for byte. An `iss` of another type is no known issuer either.
         match self.members.get("iss") {
             None => return Err(Reason::ClaimMissing),
-            Some(Value::String(claimed)) if *claimed == issuer.issuer => {}
+            Some(Value::String(claimed)) if issuer.is_named(claimed) => {}
             Some(_) => return Err(Reason::UnknownIssuer),
         }
         // RFC 7515 §4.1.4.
@@ -96,12 +98,15 @@ impl Unverified {
             return Err(Reason::SignatureInvalid);
         }
         claims.require_current(now, clock_skew)?;
+        // RFC 8725 §3.8.
+        issuer.require_tenant(claims.issuer(), claims.tenant())?;
         kind::require_access_token(&claims, issuer.profile, type_proof)?;
         // RFC 9449 §7.1, RFC 8705 §3: possession was not proven, so the token is worth nothing to its bearer.
         if claims.is_bound() {
             return Err(Reason::BindingUnchecked);
         }
-        Ok(VerifiedToken { claims })
+        let kind = TokenKind::of(&claims, issuer.profile, type_proof);
+        Ok(VerifiedToken { claims, kind })
     }
 }
 
@@ -110,6 +115,12 @@ impl VerifiedToken {
     #[must_use]
     pub const fn claims(&self) -> &Claims {
         &self.claims
+    }
+
+    /// Whether a user gave it to a client, or a client got it for itself.
+    #[must_use]
+    pub const fn kind(&self) -> TokenKind {
+        self.kind
     }
 
     /// Its issuer, which is a configured one.

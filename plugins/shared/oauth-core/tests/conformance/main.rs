@@ -8,6 +8,7 @@
 )]
 
 mod acceptance;
+mod dialects;
 mod issuing;
 mod key_sets;
 mod mutations;
