@@ -7,5 +7,6 @@ mod driver_races;
 mod fixture;
 mod hostile;
 mod keys;
+mod late_body;
 mod operator;
 mod tokens;

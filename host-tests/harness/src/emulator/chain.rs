@@ -208,6 +208,8 @@ impl Engine {
             let side = stream.side(filter, way);
             side.iterate_from_current = side.iteration.stopped_all();
             side.iteration = Iteration::Continue;
+            // What was held goes on now, so a piece that comes later is no addition to it.
+            side.buffering = false;
             !std::mem::replace(&mut side.headers_continued, true)
         };
         if send_headers {
