@@ -20,14 +20,22 @@ pub struct Problem {
     pub message: String,
 }
 
-/// All mistakes found so far.
+/// All mistakes found so far, and notes on what is allowed but hardly meant.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Problems(Vec<Problem>);
+pub struct Problems {
+    mistakes: Vec<Problem>,
+    notes: Vec<Problem>,
+}
 
 impl Problems {
     /// Notes a mistake at `path`.
     pub fn add(&mut self, path: impl fmt::Display, message: impl Into<String>) {
-        self.0.push(Problem { path: path.to_string(), message: message.into() });
+        self.mistakes.push(Problem { path: path.to_string(), message: message.into() });
+    }
+
+    /// Notes something at `path` that the operator should know. The configuration stays valid.
+    pub fn note(&mut self, path: impl fmt::Display, message: impl Into<String>) {
+        self.notes.push(Problem { path: path.to_string(), message: message.into() });
     }
 
     /// The value, or a noted mistake that the member is missing.
@@ -49,13 +57,19 @@ impl Problems {
     /// Whether nothing is wrong.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.mistakes.is_empty()
+    }
+
+    /// The notes, for the log; [`Problems::into_result`] drops them.
+    #[must_use]
+    pub fn notes(&self) -> &[Problem] {
+        &self.notes
     }
 
     /// The mistakes in the order in which they were found.
     #[must_use]
     pub fn as_slice(&self) -> &[Problem] {
-        &self.0
+        &self.mistakes
     }
 
     /// `Ok(settings)` if nothing is wrong.
@@ -70,14 +84,14 @@ impl Problems {
     }
 
     fn is_noted(&self, path: &str) -> bool {
-        self.0.iter().any(|problem| problem.path == path)
+        self.mistakes.iter().any(|problem| problem.path == path)
     }
 }
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} mistake(s) in the configuration:", self.0.len())?;
-        for Problem { path, message } in &self.0 {
+        write!(f, "{} mistake(s) in the configuration:", self.mistakes.len())?;
+        for Problem { path, message } in &self.mistakes {
             if path.is_empty() {
                 write!(f, "\n  the configuration {message}")?;
             } else {
@@ -290,13 +304,12 @@ mod tests {
 
     fn problems(document: &str) -> Vec<(String, String)> {
         let (_, problems) = read::<Raw>(document.as_bytes());
-        problems.0.into_iter().map(|Problem { path, message }| (path, message)).collect()
+        problems.mistakes.into_iter().map(|Problem { path, message }| (path, message)).collect()
     }
 
     #[test]
     fn reads_a_sound_document() {
-        let (raw, problems) =
-            read::<Raw>(br#"{"name":"a","seconds":3,"mode":"shadow","list":[{"size":1}]}"#);
+        let (raw, problems) = read::<Raw>(br#"{"name":"a","seconds":3,"mode":"shadow","list":[{"size":1}]}"#);
         let raw = raw.unwrap();
         assert_eq!(problems, Problems::default());
         assert_eq!((raw.name.as_deref(), raw.seconds, raw.list[0].size), (Some("a"), Some(3), Some(1)));
@@ -329,6 +342,15 @@ mod tests {
         let found = problems(r#"{"seconds": "hunter2", "mode": "hunter2"}"#);
         assert_eq!(found.len(), 2);
         assert!(!format!("{found:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_note_leaves_the_configuration_valid() {
+        let mut problems = Problems::default();
+        problems.note("a.b", "is unusual");
+        assert!(problems.is_empty());
+        assert_eq!(problems.notes(), [Problem { path: "a.b".into(), message: "is unusual".into() }]);
+        assert_eq!(problems.into_result(Some(1)), Ok(1));
     }
 
     #[test]

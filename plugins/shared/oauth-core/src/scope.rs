@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::{Problems, at, at_index};
 use crate::reason::Reason;
 use crate::token::VerifiedToken;
 
@@ -33,6 +34,12 @@ impl ScopeToken {
     pub fn parse(text: &str) -> Result<Self, NotAScopeToken> {
         let valid = !text.is_empty() && text.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x5b | 0x5d..=0x7e));
         if valid { Ok(Self(text.to_owned())) } else { Err(NotAScopeToken) }
+    }
+
+    /// Whether it asks for a refresh token (OpenID Connect Core 1.0 §11), which is no permission of a resource.
+    #[must_use]
+    pub fn is_offline_access(&self) -> bool {
+        self.0 == "offline_access"
     }
 
     /// The text.
@@ -114,6 +121,31 @@ impl ScopeHierarchy {
     /// harmless.
     #[must_use]
     pub const fn new(includes: BTreeMap<ScopeToken, Vec<ScopeToken>>) -> Self {
+        Self(includes)
+    }
+
+    /// Checks `scope_hierarchy` as configured; notes every mistake below `place`.
+    pub fn settings(raw: &BTreeMap<String, Vec<String>>, place: &str, problems: &mut Problems) -> Self {
+        let mut includes = BTreeMap::new();
+        for (broad, narrow) in raw {
+            let place = at(place, broad);
+            let mut parse = |text: &str, place: &str| {
+                let scope = ScopeToken::parse(text);
+                if scope.is_err() {
+                    problems.add(
+                        place,
+                        "is no scope (RFC 6749 section 3.3): expected one name without spaces, quotes or backslashes",
+                    );
+                }
+                scope.ok()
+            };
+            let key = parse(broad, &place);
+            let narrow = narrow.iter().enumerate().filter_map(|(index, text)| parse(text, &at_index(&place, index)));
+            let narrow: Vec<ScopeToken> = narrow.collect();
+            if let Some(broad) = key {
+                includes.insert(broad, narrow);
+            }
+        }
         Self(includes)
     }
 

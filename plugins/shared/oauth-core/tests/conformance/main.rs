@@ -12,5 +12,6 @@ mod dialects;
 mod issuing;
 mod key_sets;
 mod mutations;
+mod requirements;
 mod signatures;
 mod vectors;
