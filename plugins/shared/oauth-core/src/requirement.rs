@@ -98,7 +98,7 @@ struct ClaimRule {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Facts<'a> {
     /// The values of the path template that matched, decoded: name (without `path.`) and text.
-    pub captures: &'a [(&'a str, &'a str)],
+    pub captures: &'a [(String, String)],
     /// The address of the client, if it is known for certain.
     pub source: Option<IpAddr>,
 }

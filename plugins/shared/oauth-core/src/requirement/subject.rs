@@ -31,7 +31,7 @@ impl Template {
             Self::Path(name) => {
                 let mut values = facts.captures.iter().filter(|(captured, _)| captured == name);
                 match (values.next(), values.next()) {
-                    (Some((_, value)), None) => !value.is_empty() && *value == subject,
+                    (Some((_, value)), None) => !value.is_empty() && value == subject,
                     _ => false,
                 }
             }
@@ -73,7 +73,9 @@ mod tests {
     #[test]
     fn a_template_that_cannot_be_filled_equals_nothing() {
         let equals = |captures: &[(&str, &str)], subject: &str| {
-            Template::Path("user".into()).equals(subject, &Facts { captures, source: None })
+            let captures: Vec<(String, String)> =
+                captures.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+            Template::Path("user".into()).equals(subject, &Facts { captures: &captures, source: None })
         };
         assert!(equals(&[("user", "alice")], "alice"));
         assert!(equals(&[("other", "bob"), ("user", "alice")], "alice"));

@@ -23,6 +23,10 @@ fn requirement(block: Value) -> Requirement {
     read(&block).unwrap().0
 }
 
+fn captured(values: &[(&str, &str)]) -> Vec<(String, String)> {
+    values.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
 fn token(changes: Value) -> VerifiedToken {
     verify_rfc9068(&token_of(&claims_with(changes))).unwrap()
 }
@@ -169,7 +173,9 @@ fn a_rule_on_a_name_that_can_change_hands_is_noted() {
 fn users_reach_only_their_own_data() {
     let block = requirement(json!({"subject_equals": ["{path.user}"]}));
     assert_eq!(block.captures().collect::<Vec<_>>(), ["user"]);
-    let verdict = |captures: &[(&str, &str)]| block.check(&token(json!({})), &Facts { captures, source: None });
+    let verdict = |captures: &[(&str, &str)]| {
+        block.check(&token(json!({})), &Facts { captures: &captured(captures), source: None })
+    };
     assert_eq!(verdict(&[("user", "alice")]), Ok(()));
     for captures in
         [&[("user", "bob")] as &[(&str, &str)], &[("user", "Alice")], &[("user", "")], &[("id", "alice")], &[]]
@@ -180,10 +186,13 @@ fn users_reach_only_their_own_data() {
     assert_eq!(verdict(&twice), Err(Reason::SubjectMismatch));
     let or_admin = requirement(json!({"subject_equals": ["{path.user}", "root"]}));
     let root = token(json!({"sub": "root"}));
-    assert_eq!(or_admin.check(&root, &Facts { captures: &[("user", "alice")], source: None }), Ok(()));
+    assert_eq!(or_admin.check(&root, &Facts { captures: &captured(&[("user", "alice")]), source: None }), Ok(()));
     let nobody = verify_generic(&token_of(&claims_with(json!({"sub": "__absent__"})))).unwrap();
     let any = requirement(json!({"token_kind": "any", "subject_equals": ["{path.user}"]}));
-    assert_eq!(any.check(&nobody, &Facts { captures: &[("user", "")], source: None }), Err(Reason::SubjectMismatch));
+    assert_eq!(
+        any.check(&nobody, &Facts { captures: &captured(&[("user", "")]), source: None }),
+        Err(Reason::SubjectMismatch)
+    );
 }
 
 #[test]
@@ -286,7 +295,7 @@ fn the_first_unmet_requirement_is_the_one_that_is_told() {
         said = with(said, repair);
     }
     told.push(check(block(json!({})), said.clone()).unwrap_err());
-    let captures = [("user", "alice")];
+    let captures = captured(&[("user", "alice")]);
     let mut facts = Facts { captures: &captures, source: None };
     told.push(requirement(block(json!({}))).check(&token(said.clone()), &facts).unwrap_err());
     facts.source = Some("10.0.0.1".parse().unwrap());
@@ -452,7 +461,8 @@ fn the_example_of_the_contract_is_read_and_holds() {
         "source_cidrs": ["10.0.0.0/8"], "actors": {"required": true, "allowed": ["agent-1"], "max_depth": 2},
     }));
     let token = token(json!({"department": "finance", "act": {"sub": "agent-1"}, "scope": "files:read"}));
-    let facts = Facts { captures: &[("user", "alice")], source: Some("10.9.8.7".parse().unwrap()) };
+    let captures = captured(&[("user", "alice")]);
+    let facts = Facts { captures: &captures, source: Some("10.9.8.7".parse().unwrap()) };
     assert_eq!(block.check(&token, &facts), Ok(()));
     assert_eq!(Demand::of(&block).check_scopes(&token, &ScopeHierarchy::default()), Ok(()));
 }
