@@ -1,10 +1,11 @@
 //! Signed tokens in compact form: parsing, keys and signatures (RFC 7515, 7517, 7518, 8037).
 //!
 //! All parsing and every choice, of algorithm and of key, happens here. The library behind it is asked one question
-//! only: does this key prove this signature?
+//! only: does this key prove this signature? Where the proxy offers to, it answers instead ([`crypto`]).
 
 pub mod algorithm;
 pub mod compact;
+pub mod crypto;
 pub mod header;
 pub mod jwk;
 pub mod key_set;
@@ -12,6 +13,7 @@ mod verify;
 
 pub use algorithm::Algorithm;
 pub use compact::Compact;
+pub use crypto::{Crypto, HostSignature, HostVerifier};
 pub use header::Header;
 pub use jwk::{UnusableKey, VerificationKey};
 pub use key_set::{KeySet, KeySetError, SkippedKey};

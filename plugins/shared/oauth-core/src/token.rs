@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::claims::Claims;
 use crate::issuer::Issuer;
-use crate::jose::{Algorithm, Compact, Header, KeySet};
+use crate::jose::{Algorithm, Compact, Crypto, Header, KeySet};
 use crate::json;
 use crate::kind;
 use crate::reason::Reason;
@@ -19,6 +19,7 @@ pub struct Unverified {
     compact: Compact,
     header: Header,
     members: Map<String, Value>,
+    crypto: Crypto,
 }
 
 /// A token whose signature, issuer, times and kind were checked. Only [`Unverified::verify`] makes one.
@@ -42,7 +43,13 @@ impl Unverified {
         let compact = Compact::parse(token)?;
         let header = Header::parse(compact.header())?;
         let members = json::parse_object(compact.payload(), json::MAX_DEPTH).map_err(|_| Reason::TokenMalformed)?;
-        Ok(Self { compact, header, members })
+        Ok(Self { compact, header, members, crypto: Crypto::Guest })
+    }
+
+    /// The same, its signature to be checked by `crypto`. Everything else about it is checked here all the same.
+    #[must_use]
+    pub fn checked_by(self, crypto: Crypto) -> Self {
+        Self { crypto, ..self }
     }
 
     /// The issuer that the token claims to be from, if that is a string.
@@ -94,7 +101,7 @@ impl Unverified {
         // RFC 7519 §7.2.
         let claims = Claims::from_members(self.members, issuer.profile)?;
         // RFC 7515 §5.2.
-        if !candidates.iter().any(|key| key.proves(algorithm, &self.compact, &self.header)) {
+        if !candidates.iter().any(|key| key.proves(self.crypto, algorithm, &self.compact, &self.header)) {
             return Err(Reason::SignatureInvalid);
         }
         claims.require_current(now, clock_skew)?;

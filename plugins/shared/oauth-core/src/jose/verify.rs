@@ -1,4 +1,6 @@
-//! The signature check itself: one question to the signature library.
+//! The signature check itself: one question, to the host or to the signature library.
+
+use std::borrow::Cow;
 
 use jwt_simple::algorithms::{
     ECDSAP256PublicKeyLike as _, ECDSAP384PublicKeyLike as _, EdDSAPublicKeyLike as _, RSAPublicKeyLike as _,
@@ -9,18 +11,60 @@ use jwt_simple::prelude::Duration;
 
 use super::algorithm::Algorithm;
 use super::compact::Compact;
+use super::crypto::{Crypto, HostSignature, HostVerifier};
 use super::header::Header;
 use super::jwk::{Material, VerificationKey};
 
 impl VerificationKey {
     /// Whether this key proves the signature of a token that names `algorithm`.
     ///
-    /// The token must have been parsed strictly and its claims checked for their types before: the library reads both
-    /// again, and counts what it cannot read as a bad signature. It decides nothing else (see [`lenient`]).
-    pub(crate) fn proves(&self, algorithm: Algorithm, token: &Compact, header: &Header) -> bool {
+    /// Key, algorithm and length are judged here, whoever does the arithmetic. What `crypto` cannot answer, the guest
+    /// does: without a verdict nothing passes.
+    pub(crate) fn proves(&self, crypto: Crypto, algorithm: Algorithm, token: &Compact, header: &Header) -> bool {
         if !self.allows(algorithm) || token.signature().len() != self.signature_bytes() {
             return false;
         }
+        let of_host = match crypto {
+            Crypto::Guest => None,
+            Crypto::Host(host) => self.asked(host, algorithm, token.signature(), token.signing_input()),
+        };
+        of_host.unwrap_or_else(|| self.proves_in_guest(algorithm, token, header))
+    }
+
+    /// The host's verdict, or `None` if it has none: it knows neither PSS nor EdDSA, and may fail.
+    pub(super) fn asked(
+        &self,
+        host: HostVerifier,
+        algorithm: Algorithm,
+        signature: &[u8],
+        text: &[u8],
+    ) -> Option<bool> {
+        let hash = match algorithm {
+            Algorithm::Rs256 | Algorithm::Es256 => "sha256",
+            Algorithm::Rs384 | Algorithm::Es384 => "sha384",
+            Algorithm::Rs512 => "sha512",
+            Algorithm::Ps256 | Algorithm::EdDsa | Algorithm::Ed25519 => return None,
+        };
+        let signature = match &self.material {
+            Material::Rsa(_) => Cow::Borrowed(signature),
+            // RFC 7518 §3.4 has R and S side by side, the host wants them as ECDSA-Sig-Value (RFC 3279 §2.2.3). Both
+            // must lie between 1 and the order (CVE-2022-21449).
+            Material::P256(_) => match p256::ecdsa::Signature::from_slice(signature) {
+                Ok(signature) => Cow::Owned(signature.to_der().as_bytes().to_vec()),
+                Err(_) => return Some(false),
+            },
+            Material::P384(_) => match p384::ecdsa::Signature::from_slice(signature) {
+                Ok(signature) => Cow::Owned(signature.to_der().as_bytes().to_vec()),
+                Err(_) => return Some(false),
+            },
+            Material::Ed25519(_) => return None,
+        };
+        host(HostSignature { hash, spki_der: self.spki_der()?, signature: &signature, text })
+    }
+
+    /// The token must have been parsed strictly and its claims checked for their types before: the library reads both
+    /// again, and counts what it cannot read as a bad signature. It decides nothing else (see [`lenient`]).
+    fn proves_in_guest(&self, algorithm: Algorithm, token: &Compact, header: &Header) -> bool {
         let text = token.as_str();
         let options = Some(lenient(header));
         match (&self.material, algorithm) {

@@ -9,6 +9,7 @@
 
 mod acceptance;
 mod dialects;
+mod host_crypto;
 mod issuing;
 mod key_sets;
 mod mutations;
