@@ -26,7 +26,7 @@ impl TokenKind {
     /// | Profile | delegated | application |
     /// |---|---|---|
     /// | rfc9068 | `sub` is not the client | `sub` = `client_id` |
-    /// | keycloak | `sid`, and no name of a service account | `client_id` = `azp` and `preferred_username` = `service-account-` + `azp` |
+    /// | keycloak | `sid`, and nothing of a service account | `client_id` = `azp` and `preferred_username` = `service-account-` + `azp` |
     /// | okta | `uid` | `sub` = `cid` |
     /// | auth0 | `sub` as `connection\|user` | `sub` = client + `@clients`, or `gty` = `client-credentials` |
     /// | entra | `scp`, not empty | `idtyp` = `app`, and no `scp` |
@@ -71,16 +71,21 @@ impl TokenKind {
     }
 }
 
-/// A service account is a user of this name in Keycloak, and its token says `client_id`. It may have a session
-/// (`sid`) too, if refresh tokens are on for client credentials.
+/// A service account is a user of this name in Keycloak, and its token says `client_id`, `clientHost` and
+/// `clientAddress`. It may have a session (`sid`) too, if refresh tokens are on for client credentials.
 fn keycloak(claims: &Claims) -> (bool, bool) {
     let Some(client) = text(claims, "azp") else { return (false, false) };
+    let username = text(claims, "preferred_username");
     // User names are kept in lower case, client identifiers as they were given.
-    let is_service_account = text(claims, "preferred_username")
+    let is_service_account = username
         .and_then(|name| name.strip_prefix("service-account-"))
         .is_some_and(|name| name == client || name == client.to_lowercase());
     let application = is_service_account && text(claims, "client_id") == Some(client);
-    (text(claims, "sid").is_some() && !is_service_account, application)
+    let is_marked = || {
+        ["client_id", "clientId", "clientHost", "clientAddress"].iter().any(|name| claims.members().contains_key(*name))
+    };
+    let is_user = !is_service_account && (username.is_some() || !is_marked());
+    (text(claims, "sid").is_some() && is_user, application)
 }
 
 /// Users are `connection|identifier`. Clients are `identifier@clients`, and only the profile of its own says `gty`.
@@ -158,12 +163,18 @@ mod tests {
         assert_eq!(kind(with(json!({"preferred_username": "service-account-Agent"}))), TokenKind::Application);
         let user = with(json!({"client_id": null, "preferred_username": "alice", "sid": "s-1"}));
         assert_eq!(kind(user), TokenKind::Delegated);
+        // A mapper may add the client to users' tokens too, and leave their name out.
+        assert_eq!(kind(with(json!({"preferred_username": "alice", "sid": "s-1"}))), TokenKind::Delegated);
+        let nameless = json!({"client_id": null, "preferred_username": null, "sid": "s-1"});
+        assert_eq!(kind(with(nameless)), TokenKind::Delegated);
         // With refresh tokens for client credentials there is a session too.
         assert_eq!(kind(with(json!({"sid": "s-1"}))), TokenKind::Application);
         for changes in [
             json!({"client_id": null}),
             json!({"client_id": null, "sid": "s-1"}),
             json!({"preferred_username": null}),
+            json!({"preferred_username": null, "sid": "s-1"}),
+            json!({"preferred_username": null, "client_id": null, "clientHost": "10.0.0.7", "sid": "s-1"}),
             json!({"preferred_username": "service-account-other"}),
             json!({"preferred_username": "service-account-"}),
             json!({"client_id": null, "preferred_username": "alice"}),

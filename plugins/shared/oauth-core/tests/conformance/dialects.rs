@@ -423,3 +423,21 @@ fn a_service_account_is_under_no_profile_taken_for_a_user() {
         }
     }
 }
+
+/// AUD-08: claims can be left out by the configuration of an issuer, and no such gap turns one kind into the other.
+#[test]
+fn leaving_out_claims_never_turns_one_kind_into_the_other() {
+    for product in products() {
+        let kind = product.verify().unwrap().kind();
+        let header = with(product.header.clone(), json!({"alg": "ES256", "kid": "k2"}));
+        let names: Vec<String> = product.claims.as_object().unwrap().keys().cloned().collect();
+        for first in &names {
+            for second in &names {
+                let claims = with(product.claims.clone(), json!({ first: "__absent__", second: "__absent__" }));
+                if let Ok(token) = verify(&sign(Key::P256, &header, &claims), &product.issuer, &issuer_keys()) {
+                    assert!(token.kind() == kind || token.kind() == TokenKind::Unknown, "{claims}");
+                }
+            }
+        }
+    }
+}

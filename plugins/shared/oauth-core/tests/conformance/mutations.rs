@@ -1,7 +1,10 @@
 //! Hostile input by the thousand: never a panic, and never a token that was not signed.
 
 use oauth_core::credential::{Credential, bearer};
-use oauth_core::{KeySet, Reason, Unverified, json};
+use oauth_core::discovery::{candidates, process_metadata};
+use oauth_core::requirement::{Facts, RawRequirement, source_ip};
+use oauth_core::resource_metadata::{RawResourceMetadata, well_known_url};
+use oauth_core::{HttpsUrl, KeySet, Reason, TokenKind, Unverified, config, json};
 use serde_json::json;
 
 use crate::issuing::*;
@@ -125,6 +128,61 @@ fn mutated_key_sets_never_panic() {
     for _ in 0..1500 {
         if let Ok(keys) = KeySet::parse(&dice.mutate(document.as_bytes(), SEGMENT)) {
             let _ = verify(&token, &rfc9068(), &keys);
+        }
+    }
+}
+
+#[test]
+fn mutated_urls_never_panic_and_never_leave_their_host() {
+    let mut dice = Dice(0x5851_f42d_4c95_7f2d);
+    let alphabet = "ab0:/?#@[]%.-_\\ \"{}~é\0\n".as_bytes();
+    let mut accepted = 0;
+    for _ in 0..20_000 {
+        let bytes = dice.mutate(b"https://as.example:8443/t1/a?x=%2F", alphabet);
+        let text = String::from_utf8_lossy(&bytes);
+        let _ = source_ip(&text);
+        let Some(url) = HttpsUrl::parse(&text) else {
+            assert_eq!((well_known_url(&text), candidates(&text).len()), (None, 0), "{text}");
+            continue;
+        };
+        accepted += 1;
+        assert!(url.as_str() == text && text.is_ascii() && !text.contains(['#', '\\', ' ']), "{text}");
+        assert!(url.target().starts_with('/') && !url.host().contains(['/', '?', '@']), "{text}");
+        assert!(url.authority().starts_with(&url.host()), "{text}");
+        let found = HttpsUrl::parse(&well_known_url(&text).unwrap()).unwrap();
+        assert!(found.authority() == url.authority() && found.target().starts_with("/.well-known/"), "{text}");
+        for candidate in candidates(&text) {
+            assert!(candidate.authority() == url.authority() && candidate.target().contains("/.well-known/"), "{text}");
+        }
+    }
+    assert!(accepted > 1000, "{accepted}");
+}
+
+#[test]
+fn mutated_configuration_and_metadata_never_panic_and_never_open() {
+    let mut dice = Dice(0x2545_f491_4f6c_dd1d);
+    let block = json!({
+        "scopes": ["a"], "clients": ["agent-1"], "roles": ["r"], "claims": [{"pointer": "/a~1b/0", "any_of": ["x", 1, true]}],
+        "subject_equals": ["{path.user}", "bob"], "source_cidrs": ["10.0.0.0/8", "::/0"],
+        "actors": {"required": true, "allowed": ["agent-1"], "max_depth": 2},
+    });
+    let block = block.to_string();
+    let served = json!({"authorization_servers": ["https://idp.example"], "scopes_supported": ["a"]}).to_string();
+    let found = json!({"issuer": ISSUER, "jwks_uri": "https://keys.example/jwks"}).to_string();
+    let own = verify_rfc9068(&token_of(&claims_with(json!({"sub": "agent-1"})))).unwrap();
+    assert_eq!(own.kind(), TokenKind::Application);
+    for _ in 0..5000 {
+        let (raw, mut problems) = config::read::<RawRequirement>(&dice.mutate(block.as_bytes(), JSON));
+        if let Some(requirement) = raw.map(|raw| raw.settings("require", &mut problems)) {
+            assert_eq!(requirement.check(&own, &Facts::default()), Err(Reason::TokenKindNotAllowed));
+        }
+        let (raw, mut problems) = config::read::<RawResourceMetadata>(&dice.mutate(served.as_bytes(), JSON));
+        let metadata = raw.and_then(|raw| raw.settings(RESOURCE, "metadata", &mut problems));
+        if let Some(metadata) = metadata {
+            assert!(json::parse_object(metadata.document().as_bytes(), 3).unwrap()["resource"] == RESOURCE);
+        }
+        if let Ok(metadata) = process_metadata(&dice.mutate(found.as_bytes(), JSON), ISSUER) {
+            assert!(metadata.jwks_uri.as_str().starts_with("https://"));
         }
     }
 }
