@@ -166,13 +166,16 @@ impl<P: Policy> Handle<P> {
             host::log(Level::Error, "the plugin's configuration cannot be read");
             return false;
         };
-        let (settings, shared) = match P::configure(&document) {
+        let (mut settings, shared) = match P::configure(&document) {
             Ok(made) => made,
             Err(problems) => {
                 host::log(Level::Error, &problems.to_string());
                 return false;
             }
         };
+        if !crate::host_crypto::equip::<P>(&mut settings) {
+            return false;
+        }
         {
             let mut registry = self.0.borrow_mut();
             registry.settings = Some(Rc::new(settings));

@@ -79,6 +79,14 @@ mod raw {
             grpc: i32,
         ) -> u32;
         pub(super) fn proxy_set_effective_context(context: u32) -> u32;
+        pub(super) fn proxy_call_foreign_function(
+            name: *const u8,
+            name_size: usize,
+            argument: *const u8,
+            argument_size: usize,
+            data: *mut *mut u8,
+            size: *mut usize,
+        ) -> u32;
         pub(super) fn proxy_register_shared_queue(name: *const u8, size: usize, queue: *mut u32) -> u32;
         pub(super) fn proxy_enqueue_shared_queue(queue: u32, data: *const u8, size: usize) -> u32;
         pub(super) fn proxy_dequeue_shared_queue(queue: u32, data: *mut *mut u8, size: *mut usize) -> u32;
@@ -174,6 +182,23 @@ pub(crate) fn send_local_response(status: u16, details: &str, headers: &[(&str, 
 pub(crate) fn set_effective_context(context: u32) -> Result<()> {
     // SAFETY: no memory is passed.
     done(unsafe { raw::proxy_set_effective_context(context) })
+}
+
+/// Calls a function that the proxy offers beside those of the ABI.
+pub(crate) fn call_foreign_function(name: &str, argument: &[u8]) -> Result<Vec<u8>> {
+    let (mut data, mut size) = (ptr::null_mut(), 0);
+    // SAFETY: the host reads name and argument and writes a pointer and a size.
+    let status = unsafe {
+        raw::proxy_call_foreign_function(
+            name.as_ptr(),
+            name.len(),
+            argument.as_ptr(),
+            argument.len(),
+            &raw mut data,
+            &raw mut size,
+        )
+    };
+    take(status, data, size)
 }
 
 pub(crate) fn register_queue(name: &str) -> Result<u32> {

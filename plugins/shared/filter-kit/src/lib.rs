@@ -4,16 +4,20 @@
 //! [`policy::Step`]. The driver (on wasm only) owns the life of every request and is the only code that talks to
 //! the proxy; the SDK is a dependency on wasm alone, so a policy that touches the proxy does not compile natively.
 
+pub mod crypto;
 pub mod fields;
 pub mod issuers;
 pub mod matching;
 pub mod path;
 pub mod policy;
 pub mod request;
+pub mod verify_signature;
 
 #[cfg(target_family = "wasm")]
 pub mod driver;
 #[cfg(target_family = "wasm")]
 mod host;
+#[cfg(target_family = "wasm")]
+mod host_crypto;
 #[cfg(target_family = "wasm")]
 mod registry;

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use oauth_core::{config::Problems, denial::Denial, time::UnixTime};
+use oauth_core::{config::Problems, denial::Denial, jose::Crypto, time::UnixTime};
 
-use crate::request::RequestHead;
+use crate::{crypto::CryptoChoice, request::RequestHead};
 
 /// What is to happen next with a request.
 #[derive(Debug)]
@@ -87,6 +87,14 @@ pub trait Policy: 'static {
     fn upkeep(_settings: &Self::Settings, _shared: &mut Self::Shared, _now: UnixTime) -> Vec<Callout> {
         Vec::new()
     }
+
+    /// Who is to verify signatures. A policy that verifies none needs no proxy for it.
+    fn crypto(_settings: &Self::Settings) -> CryptoChoice {
+        CryptoChoice::Guest
+    }
+
+    /// Takes in who verifies signatures, once the proxy was tried; before the first request.
+    fn equip(_settings: &mut Self::Settings, _crypto: Crypto) {}
 }
 
 /// Changes to the request's header fields, made before it goes on.
