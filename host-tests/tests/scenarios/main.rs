@@ -1,5 +1,6 @@
 //! Every scenario on wasmtime and on a real Envoy.
 
+mod attacks;
 mod audience;
 mod credentials;
 mod driver;
