@@ -74,6 +74,14 @@ pub struct Place {
     trace: Vec<String>,
 }
 
+/// What the root knows.
+#[derive(Debug, Default)]
+pub struct Learned {
+    /// How often each key was learned of.
+    times: BTreeMap<String, u32>,
+    last_upkeep: Option<UnixTime>,
+}
+
 impl Call {
     fn callout(&self) -> Callout {
         Callout {
@@ -93,13 +101,12 @@ impl Call {
 impl Policy for Probe {
     const NAME: &'static str = "driver_probe";
     type Settings = Script;
-    /// How often each key was learned of.
-    type Shared = BTreeMap<String, u32>;
+    type Shared = Learned;
     type Waiting = Place;
 
     fn configure(document: &[u8]) -> Result<(Script, Self::Shared), Problems> {
         let (script, problems) = config::read(document);
-        Ok((problems.into_result(script)?, BTreeMap::new()))
+        Ok((problems.into_result(script)?, Learned::default()))
     }
 
     fn begin(script: &Script, _: &mut Self::Shared, request: &RequestHead, _: UnixTime) -> Step<Place> {
@@ -119,34 +126,38 @@ impl Policy for Probe {
             (Input::Body(body), Some(Act::ReadBody(read))) => {
                 let body = String::from_utf8_lossy(body);
                 if read.deny_if_it_holds.as_ref().is_some_and(|evil| body.contains(evil)) {
-                    return Step::Deny(Denial::plain(Reason::PathRefused));
+                    return Step::Deny(Denial::plain(Reason::PathRefused).into());
                 }
                 place.trace.push(format!("body:{}", body.len()));
             }
             (Input::Callout(outcome), Some(Act::Call(call))) => {
                 let ok = matches!(outcome, CalloutOutcome::Answer { .. });
                 if !ok && !call.may_fail {
-                    return Step::Deny(Denial::plain(Reason::CalloutFailed));
+                    return Step::Deny(Denial::plain(Reason::CalloutFailed).into());
                 }
                 place.trace.push(told(outcome));
                 if let Some(key) = &call.key {
-                    place.trace.push(format!("learned:{}", shared.get(key).copied().unwrap_or(0)));
+                    place.trace.push(format!("learned:{}", shared.times.get(key).copied().unwrap_or(0)));
                 }
             }
             (Input::Callout(_), Some(Act::CallForever(call))) => return Step::Call(call.callout(), place),
-            _ => return Step::Deny(Denial::plain(Reason::InternalFault)),
+            _ => return Step::Deny(Denial::plain(Reason::InternalFault).into()),
         }
         place.next = place.next.saturating_add(1);
         next(script, place)
     }
 
     fn learn(_: &Script, shared: &mut Self::Shared, key: &str, outcome: CalloutOutcome<'_>, _: UnixTime) -> Vec<Note> {
-        let times = shared.entry(key.to_owned()).or_default();
+        let times = shared.times.entry(key.to_owned()).or_default();
         *times = times.saturating_add(1);
         vec![Note::Info(format!("learned {key}: {}", told(outcome)))]
     }
 
-    fn upkeep(script: &Script, _: &mut Self::Shared, _: UnixTime) -> Vec<Callout> {
+    fn upkeep(script: &Script, shared: &mut Self::Shared, now: UnixTime) -> Vec<Callout> {
+        if shared.last_upkeep.is_some_and(|last| now.since(last) < Duration::from_millis(200)) {
+            return Vec::new();
+        }
+        shared.last_upkeep = Some(now);
         script.upkeep.iter().map(Call::callout).collect()
     }
 }
@@ -163,11 +174,11 @@ fn next(script: &Script, place: Place) -> Step<Place> {
         Some(Act::Allow(edits)) => {
             let mut set: Vec<(String, String)> = edits.set.clone().into_iter().collect();
             set.push(("x-probe-trace".to_owned(), place.trace.join(" ")));
-            Step::Allow(RequestEdits { remove: edits.remove.clone(), set })
+            Step::Allow(RequestEdits { remove: edits.remove.clone(), set, ..RequestEdits::default() })
         }
         Some(Act::Call(call) | Act::CallForever(call)) => Step::Call(call.callout(), place),
         Some(Act::ReadBody(read)) => Step::ReadBody { limit: read.limit, then: place },
-        Some(Act::Deny) | None => Step::Deny(Denial::plain(Reason::ResourceUnknown)),
+        Some(Act::Deny) | None => Step::Deny(Denial::plain(Reason::ResourceUnknown).into()),
     }
 }
 

@@ -1,15 +1,20 @@
 //! The configuration: raw, and as settings.
 
+use std::collections::BTreeMap;
+
 use filter_kit::{
-    issuers::{Issuers, RawIssuer},
+    crypto::CryptoChoice,
+    issuers::{Issuers, RawCache, RawIssuer},
     matching::{Match, RawMatch},
 };
 use oauth_core::{
+    audience::{AudienceComparison, is_resource_identifier},
     config::{self, Problems, at, at_index},
-    scope::ScopeToken,
+    requirement::{RawRequirement, Requirement},
+    resource_metadata::{RawResourceMetadata, ResourceMetadata},
+    scope::ScopeHierarchy,
 };
 use serde::Deserialize;
-use serde_json::Value;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -17,57 +22,82 @@ struct RawConfig {
     issuers: Option<Vec<RawIssuer>>,
     clock_skew_seconds: Option<u64>,
     resources: Option<Vec<RawResource>>,
+    named_requirements: Option<BTreeMap<String, RawRequirement>>,
     public: Option<Vec<RawMatch>>,
-    named_requirements: Option<Value>,
-    cors: Option<Value>,
-    strict_audience: Option<Value>,
-    scope_hierarchy: Option<Value>,
-    forward: Option<Value>,
-    crypto: Option<Value>,
-    cache: Option<Value>,
-    mode: Option<Value>,
+    cors: Option<RawCors>,
+    strict_audience: Option<bool>,
+    audience_comparison: Option<AudienceComparison>,
+    scope_hierarchy: Option<BTreeMap<String, Vec<String>>>,
+    forward: Option<RawForward>,
+    crypto: Option<CryptoChoice>,
+    cache: Option<RawCache>,
+    mode: Option<Mode>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "an object as {\"resource\": …}")]
 struct RawResource {
     resource: Option<String>,
     #[serde(rename = "match")]
     matches: Option<RawMatch>,
     accept: Option<Vec<RawAccept>>,
-    require: Option<RawRequire>,
+    require: Option<RawRequirement>,
     rules: Option<Vec<RawRule>>,
-    protected_resource_metadata: Option<Value>,
+    protected_resource_metadata: Option<RawResourceMetadata>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "an object as {\"issuer\": …, \"audiences\": […]}")]
 struct RawAccept {
     issuer: Option<String>,
     audiences: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct RawRequire {
-    scopes: Option<Vec<String>>,
-    token_kind: Option<Value>,
-    clients: Option<Value>,
-    roles: Option<Value>,
-    claims: Option<Value>,
-    subject_equals: Option<Value>,
-    source_cidrs: Option<Value>,
-    actors: Option<Value>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "an object as {\"name\": …, \"match\": …, \"require\": …}")]
 struct RawRule {
     name: Option<String>,
     #[serde(rename = "match")]
     matches: Option<RawMatch>,
-    require: Option<RawRequire>,
-    mode: Option<Value>,
+    require: Option<RawRequirement>,
+    mode: Option<Mode>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "an object as {\"allow_origins\": […]}")]
+struct RawCors {
+    allow_origins: Option<Vec<String>>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, expecting = "an object as {\"authorization\": \"remove\"}")]
+struct RawForward {
+    claims_header: Option<String>,
+    authorization: Option<ForwardAuthorization>,
+}
+
+/// Whether a verdict decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Mode {
+    /// It does.
+    #[default]
+    Enforce,
+    /// It is recorded and decides nothing.
+    Shadow,
+}
+
+/// What becomes of the credential of an allowed request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum ForwardAuthorization {
+    /// It goes upstream as it came.
+    #[default]
+    Keep,
+    /// It ends here.
+    Remove,
+    /// It is kept for token-exchange, which alone puts a credential back.
+    Exchange,
 }
 
 /// What the filter enforces.
@@ -75,7 +105,18 @@ struct RawRule {
 pub struct Settings {
     pub(crate) issuers: Issuers,
     pub(crate) resources: Vec<Resource>,
+    pub(crate) named_requirements: BTreeMap<String, Requirement>,
     pub(crate) public: Vec<Match>,
+    pub(crate) allow_origins: Vec<String>,
+    pub(crate) strict_audience: bool,
+    pub(crate) audience_comparison: AudienceComparison,
+    pub(crate) scope_hierarchy: ScopeHierarchy,
+    pub(crate) claims_header: Option<String>,
+    pub(crate) forward_authorization: ForwardAuthorization,
+    pub(crate) crypto: CryptoChoice,
+    pub(crate) mode: Mode,
+    /// Allowed, but hardly meant; for the log.
+    pub(crate) notes: Vec<String>,
 }
 
 /// One protected resource (RFC 8707).
@@ -86,8 +127,9 @@ pub(crate) struct Resource {
     /// `None`: it is the only one and every request is about it.
     pub(crate) matches: Option<Match>,
     pub(crate) accept: Vec<Accept>,
-    pub(crate) scopes: Vec<ScopeToken>,
+    pub(crate) require: Requirement,
     pub(crate) rules: Vec<Rule>,
+    pub(crate) metadata: Option<ResourceMetadata>,
 }
 
 /// The audiences under which tokens of one issuer are meant for a resource.
@@ -98,11 +140,13 @@ pub(crate) struct Accept {
     pub(crate) audiences: Vec<String>,
 }
 
-/// Further scopes for some of a resource's requests.
+/// What some of a resource's requests require besides.
 #[derive(Debug)]
 pub(crate) struct Rule {
+    pub(crate) name: String,
     pub(crate) matches: Match,
-    pub(crate) scopes: Vec<ScopeToken>,
+    pub(crate) require: Requirement,
+    pub(crate) mode: Mode,
 }
 
 impl Settings {
@@ -112,43 +156,89 @@ impl Settings {
     /// Every mistake in it.
     pub fn read(document: &[u8]) -> Result<Self, Problems> {
         let (raw, mut problems) = config::read::<RawConfig>(document);
-        let settings = raw.map(|raw| raw.settings(&mut problems));
+        let mut settings = raw.map(|raw| raw.settings(&mut problems));
+        if let Some(settings) = &mut settings {
+            settings.notes = problems.notes().iter().map(|note| format!("{} {}", note.path, note.message)).collect();
+        }
         problems.into_result(settings)
     }
 }
 
 impl RawConfig {
     fn settings(&self, problems: &mut Problems) -> Settings {
-        for (name, value) in [
-            ("named_requirements", &self.named_requirements),
-            ("cors", &self.cors),
-            ("strict_audience", &self.strict_audience),
-            ("scope_hierarchy", &self.scope_hierarchy),
-            ("forward", &self.forward),
-            ("crypto", &self.crypto),
-            ("cache", &self.cache),
-            ("mode", &self.mode),
-        ] {
-            problems.not_supported(name, value.as_ref());
-        }
         let raw_issuers = problems.required("issuers", self.issuers.as_deref(), "a list of issuers");
+        let issuers = |raw, problems: &mut Problems| {
+            Issuers::settings(raw, self.clock_skew_seconds, self.cache.as_ref(), "issuers", problems)
+        };
         // A missing list is one mistake, not two.
         let issuers = match raw_issuers {
-            Some(raw) => Issuers::settings(raw, self.clock_skew_seconds, "issuers", problems),
-            None => Issuers::settings(&[], self.clock_skew_seconds, "issuers", &mut Problems::default()),
+            Some(raw) => issuers(raw, problems),
+            None => issuers(&[], &mut Problems::default()),
         };
-        let raw_resources =
-            problems.required("resources", self.resources.as_deref(), "a list of resources").unwrap_or_default();
+        let resources = self.resources(&issuers, problems);
+        let public = self.public.as_deref().unwrap_or_default().iter().enumerate();
+        let public = public.filter_map(|(index, raw)| raw.settings(&at_index("public", index), problems)).collect();
+        let named = self.named_requirements.iter().flatten();
+        let named_requirements = named
+            .map(|(name, raw)| {
+                let place = at("named_requirements", name);
+                if !is_requirement_name(name) {
+                    problems.add(
+                        &place,
+                        "is no name: expected letters, digits, - and _, since routes list names with spaces",
+                    );
+                }
+                (name.clone(), raw.settings(&place, problems))
+            })
+            .collect();
+        let hierarchy = self.scope_hierarchy.as_ref();
+        let mode = self.mode.unwrap_or_default();
+        let forward = self.forward.clone().unwrap_or_default();
+        let forward_authorization = forward.authorization.unwrap_or_default();
+        if mode == Mode::Shadow && forward_authorization != ForwardAuthorization::Keep {
+            // A filter that decides nothing must not take credentials away either.
+            problems.add("forward.authorization", "cannot be while mode is shadow: expected keep");
+        }
+        if forward.claims_header.as_deref().is_some_and(|name| !is_identity_field(name)) {
+            // Every such field of a client is taken out, so that nobody else can set it.
+            problems.add(
+                "forward.claims_header",
+                "is no name of ours: expected one in lower case that begins with x-fourleg-",
+            );
+        }
+        Settings {
+            issuers,
+            resources,
+            named_requirements,
+            public,
+            allow_origins: self.cors.as_ref().map(|cors| cors.settings(problems)).unwrap_or_default(),
+            strict_audience: self.strict_audience.unwrap_or(false),
+            audience_comparison: self.audience_comparison.unwrap_or_default(),
+            scope_hierarchy: hierarchy
+                .map(|raw| ScopeHierarchy::settings(raw, "scope_hierarchy", problems))
+                .unwrap_or_default(),
+            claims_header: forward.claims_header,
+            forward_authorization,
+            crypto: self.crypto.unwrap_or_default(),
+            mode,
+            notes: Vec::new(),
+        }
+    }
+
+    fn resources(&self, issuers: &Issuers, problems: &mut Problems) -> Vec<Resource> {
+        let raw = problems.required("resources", self.resources.as_deref(), "a list of resources").unwrap_or_default();
         if self.resources.as_ref().is_some_and(Vec::is_empty) {
             problems.add("resources", "is empty: expected at least one resource");
         }
-        let context = Context { issuers: &issuers, only: raw_resources.len() == 1 };
+        let context = Context { issuers, only: raw.len() == 1 };
         let mut resources: Vec<Resource> = Vec::new();
-        for (index, raw) in raw_resources.iter().enumerate() {
+        for (index, raw) in raw.iter().enumerate() {
             let place = at_index("resources", index);
             let Some(made) = raw.settings(&place, context, problems) else { continue };
             for other in &resources {
-                if let (Some(a), Some(b)) = (&made.matches, &other.matches)
+                if made.resource == other.resource {
+                    problems.add(at(&place, "resource"), "is there twice: expected each resource once");
+                } else if let (Some(a), Some(b)) = (&made.matches, &other.matches)
                     && a.ties_with(b)
                 {
                     problems.add(
@@ -162,9 +252,7 @@ impl RawConfig {
             }
             resources.push(made);
         }
-        let public = self.public.as_deref().unwrap_or_default().iter().enumerate();
-        let public = public.filter_map(|(index, raw)| raw.settings(&at_index("public", index), problems)).collect();
-        Settings { issuers, resources, public }
+        resources
     }
 }
 
@@ -177,7 +265,6 @@ struct Context<'a> {
 
 impl RawResource {
     fn settings(&self, place: &str, context: Context<'_>, problems: &mut Problems) -> Option<Resource> {
-        problems.not_supported(at(place, "protected_resource_metadata"), self.protected_resource_metadata.as_ref());
         let resource = problems.required(
             at(place, "resource"),
             self.resource.clone(),
@@ -197,19 +284,21 @@ impl RawResource {
             None => problems.required(at(place, "match"), None, "a match, since there are several resources"),
         };
         let accept = self.accept(place, &resource, context.issuers, problems);
-        let scopes =
-            self.require.as_ref().map(|require| require.settings(&at(place, "require"), problems)).unwrap_or_default();
-        let rules = self.rules.as_deref().unwrap_or_default().iter().enumerate();
-        let rules =
-            rules.filter_map(|(index, raw)| raw.settings(&at_index(&at(place, "rules"), index), problems)).collect();
-        Some(Resource { resource, matches, accept, scopes, rules })
+        let variables: Vec<&str> = matches.iter().flat_map(Match::variables).collect();
+        let require = requirement(self.require.as_ref(), &variables, &at(place, "require"), problems);
+        let rules = self.rules(&variables, &at(place, "rules"), problems);
+        let metadata = self.protected_resource_metadata.as_ref();
+        let metadata =
+            metadata.and_then(|raw| raw.settings(&resource, &at(place, "protected_resource_metadata"), problems));
+        Some(Resource { resource, matches, accept, require, rules, metadata })
     }
 
     /// By default tokens of every issuer, with the resource as audience.
     fn accept(&self, place: &str, resource: &str, issuers: &Issuers, problems: &mut Problems) -> Vec<Accept> {
         let place = at(place, "accept");
         let Some(raw) = &self.accept else {
-            return (0..issuers.len()).map(|issuer| Accept { issuer, audiences: vec![resource.to_owned()] }).collect();
+            let every = |issuer| Accept { issuer, audiences: vec![resource.to_owned()] };
+            return (0..issuers.len()).map(every).collect();
         };
         if raw.is_empty() {
             problems.add(&place, "is empty: expected at least one issuer");
@@ -224,11 +313,8 @@ impl RawResource {
                     "is empty or holds an empty name: expected the audiences that mean this resource",
                 );
             }
-            let Some(issuer) =
-                problems.required(at(&place, "issuer"), raw.issuer.as_deref(), "one of issuers[].issuer")
-            else {
-                continue;
-            };
+            let issuer = problems.required(at(&place, "issuer"), raw.issuer.as_deref(), "one of issuers[].issuer");
+            let Some(issuer) = issuer else { continue };
             if !issuers.may_name(issuer) {
                 problems.add(at(&place, "issuer"), "is none of issuers[].issuer: expected one of them, byte for byte");
             }
@@ -240,68 +326,90 @@ impl RawResource {
         }
         accept
     }
+
+    fn rules(&self, variables: &[&str], place: &str, problems: &mut Problems) -> Vec<Rule> {
+        let mut rules = Vec::new();
+        let raw = self.rules.as_deref().unwrap_or_default();
+        for (index, raw) in raw.iter().enumerate() {
+            rules.extend(raw.settings(variables, &at_index(place, index), problems).map(|rule| (index, rule)));
+        }
+        for (position, (index, rule)) in rules.iter().enumerate() {
+            let later = rules.iter().skip(position.saturating_add(1));
+            let caught = |(_, later): &(usize, Rule)| !later.matches.names_hosts() && later.mode == Mode::Enforce;
+            if rule.matches.names_hosts() && !later.clone().any(|later| caught(later)) {
+                // The client chooses the Host header.
+                problems.add(
+                    at(&at(&at_index(place, *index), "match"), "hosts"),
+                    "can be dodged by another Host header: expected a later enforcing rule without hosts",
+                );
+            }
+        }
+        rules.into_iter().map(|(_, rule)| rule).collect()
+    }
 }
 
 impl RawRule {
-    fn settings(&self, place: &str, problems: &mut Problems) -> Option<Rule> {
-        problems.required(at(place, "name"), self.name.as_ref(), "a name for logs");
-        if self.mode.as_ref().is_some_and(|mode| mode != "enforce") {
-            problems.add(at(place, "mode"), "is not supported by this version: expected \"enforce\"");
-        }
-        let require = problems.required(
+    fn settings(&self, variables: &[&str], place: &str, problems: &mut Problems) -> Option<Rule> {
+        let name = problems.required(at(place, "name"), self.name.clone(), "a name for logs");
+        let raw = problems.required(
             at(place, "require"),
             self.require.as_ref(),
             "what the rule requires, as {\"scopes\": […]}",
         );
-        let scopes = require.map(|require| require.settings(&at(place, "require"), problems)).unwrap_or_default();
         let matches = problems.required(at(place, "match"), self.matches.as_ref(), "a match");
-        Some(Rule { matches: matches?.settings(&at(place, "match"), problems)?, scopes })
+        let matches = matches.and_then(|raw| raw.settings(&at(place, "match"), problems));
+        let variables: Vec<&str> = matches.iter().flat_map(Match::variables).chain(variables.iter().copied()).collect();
+        let require = requirement(raw, &variables, &at(place, "require"), problems);
+        Some(Rule { name: name?, matches: matches?, require, mode: self.mode.unwrap_or_default() })
     }
 }
 
-impl RawRequire {
-    fn settings(&self, place: &str, problems: &mut Problems) -> Vec<ScopeToken> {
-        for (name, value) in [
-            ("token_kind", &self.token_kind),
-            ("clients", &self.clients),
-            ("roles", &self.roles),
-            ("claims", &self.claims),
-            ("subject_equals", &self.subject_equals),
-            ("source_cidrs", &self.source_cidrs),
-            ("actors", &self.actors),
-        ] {
-            problems.not_supported(at(place, name), value.as_ref());
+/// A requirement whose templates can be filled by the variables of its match.
+fn requirement(raw: Option<&RawRequirement>, variables: &[&str], place: &str, problems: &mut Problems) -> Requirement {
+    let requirement = raw.map(|raw| raw.settings(place, problems)).unwrap_or_default();
+    for name in requirement.captures() {
+        if !variables.contains(&name) {
+            problems.add(
+                at(place, "subject_equals"),
+                format!("names {{path.{name}}}, which no template of its match has: it could never hold"),
+            );
         }
-        let mut scopes = Vec::new();
-        for (index, text) in self.scopes.as_deref().unwrap_or_default().iter().enumerate() {
-            match ScopeToken::parse(text) {
-                Ok(scope) => scopes.push(scope),
-                Err(_) => problems.add(
-                    at_index(&at(place, "scopes"), index),
-                    "is no scope (RFC 6749 section 3.3): expected one name without spaces, quotes or backslashes",
-                ),
+    }
+    requirement
+}
+
+impl RawCors {
+    fn settings(&self, problems: &mut Problems) -> Vec<String> {
+        let place = at("cors", "allow_origins");
+        let origins = problems.required(&place, self.allow_origins.clone(), "a list of origins").unwrap_or_default();
+        for (index, origin) in origins.iter().enumerate() {
+            let (scheme, host) = origin.split_once("://").unwrap_or_default();
+            let plain = host.bytes().all(|byte| {
+                byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']')
+            });
+            if !matches!(scheme, "http" | "https") || host.is_empty() || !plain {
+                problems.add(
+                    at_index(&place, index),
+                    "is no origin: expected one in lower case as \"https://app.example\" (no *, no path)",
+                );
             }
         }
-        scopes
+        origins
     }
 }
 
-/// RFC 8707 §2: an absolute URI without a fragment. It ends up in a header, so plain characters only.
-fn is_resource_identifier(uri: &str) -> bool {
-    let plain = uri.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'#' | b'"' | b'\\' | b'<' | b'>'));
-    let (scheme, rest) = uri.split_once(':').unwrap_or_default();
-    let scheme_ok = scheme.starts_with(|first: char| first.is_ascii_alphabetic())
-        && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'-' | b'.'));
-    let rest_ok = match rest.strip_prefix("//") {
-        Some(authority) => !authority.is_empty() && !authority.starts_with(['/', '?']),
-        None => !rest.is_empty(),
-    };
-    plain && scheme_ok && rest_ok
+fn is_requirement_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
+}
+
+fn is_identity_field(name: &str) -> bool {
+    let rest = name.strip_prefix("x-fourleg-").unwrap_or_default();
+    !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -374,14 +482,12 @@ mod tests {
                 set("/issuers/0/profile", json!("rfc9086")),
                 "issuers[0].profile has a wrong value: expected one of `rfc9068`",
             ),
-            (set("/issuers/0/profile", json!("entra")), "issuers[0].profile is not supported"),
             (set("/issuers/0/algorithms", json!([])), "issuers[0].algorithms is empty"),
             (set("/issuers/0/algorithms", json!(["none"])), "issuers[0].algorithms[0] is no supported algorithm"),
             (set("/issuers/0/algorithms", json!(["HS256"])), "issuers[0].algorithms[0] is no supported algorithm"),
             (set("/issuers/0/token_types", json!([""])), "issuers[0].token_types is empty"),
             (gone("/issuers/0/jwks"), "issuers[0].jwks is missing"),
             (set("/issuers/0/jwks", json!({})), "issuers[0].jwks has none or several"),
-            (set("/issuers/0/jwks", json!({"discovery": {}})), "issuers[0].jwks.discovery is not supported"),
             (set("/issuers/1/jwks/inline", json!({"keys": []})), "issuers[1].jwks.inline holds no usable key"),
             (set("/issuers/1/jwks/inline", json!({"key": []})), "issuers[1].jwks.inline is no JWK set"),
             (gone("/issuers/0/jwks/remote/cluster"), "issuers[0].jwks.remote.cluster is missing"),
@@ -422,15 +528,58 @@ mod tests {
             (set("/resources/0/accept/0/audiences", json!([])), "resources[0].accept[0].audiences is empty"),
             (set("/resources/0/require/scopes", json!("files:read")), "resources[0].require.scopes is of type string"),
             (set("/resources/0/require/scopes/0", json!("a b")), "resources[0].require.scopes[0] is no scope"),
-            (set("/resources/0/require/clients", json!(["a"])), "resources[0].require.clients is not supported"),
-            (set("/resources/0/rules/0/mode", json!("shadow")), "resources[0].rules[0].mode is not supported"),
             (gone("/resources/0/rules/0/require"), "resources[0].rules[0].require is missing"),
             (gone("/resources/0/rules/0/match"), "resources[0].rules[0].match is missing"),
             (gone("/resources/0/rules/0/name"), "resources[0].rules[0].name is missing"),
             (set("/public/0", json!({})), "public[0] is empty"),
+            (set("/issuers/0/tenants", json!(["t"])), "issuers[0].tenants is known to the profile entra only"),
+            (set("/issuers/0/issuer", json!("https://login.example/{tenantid}/v2.0")), "issuers[0].tenants is missing"),
+            (set("/issuers/0/jwks", json!({"discovery": {}})), "issuers[0].jwks.discovery.cluster is missing"),
+            (
+                set("/issuers/0/jwks", json!({"discovery": {"cluster": "idp", "metadata_uri": "http://x"}})),
+                "issuers[0].jwks.discovery.metadata_uri is no plain https URL",
+            ),
+            (
+                set(
+                    "/issuers/0/jwks",
+                    json!({"discovery": {"cluster": "idp", "hosts": {"https://keys.example": "keys"}}}),
+                ),
+                "issuers[0].jwks.discovery.hosts.https://keys.example is no host",
+            ),
+            (
+                set("/resources/0/rules/0/match", json!({"hosts": ["a.example"]})),
+                "resources[0].rules[0].match.hosts can be dodged",
+            ),
+            (
+                set("/resources/0/require", json!({"subject_equals": ["{path.user}"]})),
+                "resources[0].require.subject_equals names {path.user}",
+            ),
+            (
+                set("/resources/0/require", json!({"source_cidrs": ["10.0.0.1/8"]})),
+                "resources[0].require.source_cidrs[0] is no address range",
+            ),
+            (
+                set("/resources/0/protected_resource_metadata", json!({"authorization_servers": []})),
+                "resources[0].protected_resource_metadata.authorization_servers is empty",
+            ),
+            (
+                set("/resources/1/protected_resource_metadata", json!({"authorization_servers": ["https://a"]})),
+                "cannot be served",
+            ),
+            (
+                set("/resources/1/resource", json!("https://tools.example/files")),
+                "resources[1].resource is there twice",
+            ),
+            (set("/named_requirements", json!({"a b": {}})), "named_requirements.a b is no name"),
+            (set("/cors", json!({"allow_origins": ["*"]})), "cors.allow_origins[0] is no origin"),
+            (set("/cors", json!({"allow_origins": ["https://a.example/"]})), "cors.allow_origins[0] is no origin"),
+            (set("/forward", json!({"claims_header": "x-user"})), "forward.claims_header is no name of ours"),
+            (set("/forward", json!({"authorization": "drop"})), "forward.authorization has a wrong value"),
+            (set("/scope_hierarchy", json!({"a b": []})), "scope_hierarchy.a b is no scope"),
+            (set("/crypto", json!("openssl")), "crypto has a wrong value: expected one of `auto`, `host`, `guest`"),
+            (set("/cache", json!({"max_entries": -1})), "cache.max_entries is of type integer"),
+            (set("/mode", json!("off")), "mode has a wrong value: expected `enforce` or `shadow`"),
             (set("/publik", json!([])), "publik is not known here"),
-            (set("/mode", json!("shadow")), "mode is not supported"),
-            (set("/forward", json!({})), "forward is not supported"),
             (String::new(), " is not valid JSON"),
             ("{\"issuers\": [}".to_owned(), "line 1 column 14"),
         ] {
@@ -443,6 +592,26 @@ mod tests {
     }
 
     #[test]
+    fn a_filter_that_decides_nothing_takes_no_credential_away() {
+        let mut document = sound();
+        document["mode"] = json!("shadow");
+        document["forward"] = json!({"authorization": "remove"});
+        assert!(mistakes(&document.to_string())[0].starts_with("forward.authorization cannot be while mode is shadow"));
+    }
+
+    /// AUD-11, PRM-07
+    #[test]
+    fn what_is_hardly_meant_is_noted() {
+        let mut document = sound();
+        document["resources"][0]["require"] = json!({"claims": [{"pointer": "/email", "any_of": ["a@b.example"]}]});
+        document["resources"][0]["protected_resource_metadata"] =
+            json!({"authorization_servers": ["https://idp.example"], "scopes_supported": ["offline_access"]});
+        let notes = Settings::read(document.to_string().as_bytes()).unwrap().notes;
+        assert_eq!(notes.len(), 2, "{notes:#?}");
+        assert!(notes[0].starts_with("resources[0].require.claims[0].pointer"), "{notes:#?}");
+    }
+
+    #[test]
     fn all_mistakes_are_told_at_once() {
         let mut document = sound();
         document["issuers"][0]["jwks"]["remote"]["uri"] = json!("ftp://x");
@@ -451,6 +620,6 @@ mod tests {
         document["resources"][1]["resource"] = json!("");
         document["nonsense"] = json!(true);
         let found = mistakes(&document.to_string());
-        assert_eq!(found.len(), 6, "{found:#?}");
+        assert_eq!(found.len(), 5, "{found:#?}");
     }
 }

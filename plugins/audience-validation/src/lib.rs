@@ -5,6 +5,7 @@
 //! audience names that resource (RFC 7519 §4.1.3, RFC 8707) and its scopes cover what the resource and the first
 //! matching rule require (RFC 6750 §3.1). `README.md` has the configuration.
 
+mod answers;
 mod config;
 mod policy;
 

@@ -1,151 +1,417 @@
 //! The decision.
 
+use std::rc::Rc;
+
 use filter_kit::{
-    issuers::{Keys, Verification},
-    path::SafePath,
-    policy::{Callout, CalloutOutcome, Input, Note, Policy, RequestEdits, Step},
-    request::{RequestHead, Unfit},
+    audit::{Record, trace_id},
+    crypto::CryptoChoice,
+    handoff,
+    issuers::{Authenticated, Learned, Verification},
+    matching::{Captures, Target},
+    path::Ambiguous,
+    policy::{Callout, CalloutOutcome, Input, Note, Policy, PropertyPath, Refusal, RequestEdits, Step},
+    request::{Property, RequestHead, Unfit},
 };
 use oauth_core::{
-    audience::require_audience,
+    audience::require_audience_by,
     challenge::Challenge,
     config::Problems,
     credential::{self, Credential},
     denial::{Denial, Reason},
-    scope::{ScopeToken, require_scopes},
+    jose::Crypto,
+    requirement::{Demand, Facts, Requirement, source_ip},
+    scope::ScopeToken,
     time::UnixTime,
-    token::Unverified,
 };
 
-use crate::config::{Resource, Settings};
+use crate::{
+    answers,
+    config::{ForwardAuthorization, Mode, Resource, Rule, Settings},
+};
 
 /// The policy of this filter.
 #[derive(Debug)]
 pub struct AudienceValidation;
 
-/// A request whose token cannot be judged before its issuer's keys are there.
+/// The address of the client, for `source_cidrs`.
+const SOURCE: PropertyPath = &["source", "address"];
+
+/// The names of further requirements that the route asks for.
+const ROUTE_REQUIRE: PropertyPath = &["xds", "route_metadata", "filter_metadata", "fourleg", "require"];
+
+const PROPERTIES: &[PropertyPath] = &[SOURCE, ROUTE_REQUIRE];
+
+/// The key of the audit record.
+const AUDIT: &str = "fourleg.audit.audience_validation";
+
+/// What is known of a request before its token is looked into, and must outlive a wait.
 #[derive(Debug)]
 pub struct Waiting {
+    about: About,
     resource: usize,
-    /// The rule that matched, by position.
+    /// By position in the resource's rules: the first enforcing one that matches, and those in shadow mode before it.
     rule: Option<usize>,
+    shadow_rules: Vec<usize>,
+    captures: Captures,
+    /// What the route adds.
+    named: Vec<String>,
+    source: Option<std::net::IpAddr>,
     token: String,
+    looked_again: bool,
+}
+
+/// What every answer and record needs.
+#[derive(Debug, Default)]
+struct About {
+    /// The `Origin` of a browser that may read our answers.
+    origin: Option<String>,
+    trace_id: Option<String>,
 }
 
 impl Policy for AudienceValidation {
     const NAME: &'static str = "audience_validation";
+    const READ_ONLY_STATE: &'static [&'static str] = &[handoff::TOKEN, handoff::SUBJECT_TOKEN];
     type Settings = Settings;
-    type Shared = Keys;
+    type Shared = Learned;
     type Waiting = Waiting;
 
-    fn configure(document: &[u8]) -> Result<(Settings, Keys), Problems> {
+    fn configure(document: &[u8]) -> Result<(Settings, Learned), Problems> {
         let settings = Settings::read(document)?;
-        let keys = settings.issuers.no_keys_yet();
-        Ok((settings, keys))
+        let learned = settings.issuers.nothing_learned();
+        Ok((settings, learned))
     }
 
-    fn begin(settings: &Settings, keys: &mut Keys, request: &RequestHead, now: UnixTime) -> Step<Waiting> {
+    fn crypto(settings: &Settings) -> CryptoChoice {
+        settings.crypto
+    }
+
+    fn equip(settings: &mut Settings, crypto: Crypto) {
+        settings.issuers.equip(crypto);
+    }
+
+    fn properties(settings: &Settings) -> &[PropertyPath] {
+        if settings.reads_properties() { PROPERTIES } else { &[] }
+    }
+
+    fn notes(settings: &Settings) -> &[String] {
+        &settings.notes
+    }
+
+    fn begin(settings: &Settings, learned: &mut Learned, request: &RequestHead, now: UnixTime) -> Step<Waiting> {
+        let about = About { origin: answers::allowed_origin(settings, request), trace_id: trace_id(request) };
         match admit(settings, request) {
-            Ok(Admitted::Public) => Step::Allow(RequestEdits::default()),
-            Ok(Admitted::Bearer(waiting)) => judge(settings, keys, waiting, now),
-            Err(denial) => Step::Deny(denial),
+            Ok(Admitted::Bearer(waiting)) => judge(settings, learned, Waiting { about, ..*waiting }, now),
+            Ok(Admitted::Public) => {
+                let record =
+                    Record::new(Self::NAME, "allow", "public", now).with_known("trace_id", about.trace_id.as_deref());
+                Step::Allow(RequestEdits {
+                    state: vec![handoff::public(), (AUDIT, record.into_bytes())],
+                    counts_as: Some(("allow", "public")),
+                    ..RequestEdits::default()
+                })
+            }
+            Ok(Admitted::Answered(response)) => Step::Respond(response),
+            Err((denial, resource)) => {
+                let record =
+                    |record: Record| record.with_known("resource", resource.map(|resource| &*resource.resource));
+                conclude(settings, &about, denial, record, now)
+            }
         }
     }
 
-    fn resume(settings: &Settings, keys: &mut Keys, waiting: Waiting, _: Input<'_>, now: UnixTime) -> Step<Waiting> {
-        // Whatever the callout brought is in `keys` by now.
-        judge(settings, keys, waiting, now)
+    fn resume(
+        settings: &Settings,
+        learned: &mut Learned,
+        waiting: Waiting,
+        _: Input<'_>,
+        now: UnixTime,
+    ) -> Step<Waiting> {
+        // Whatever the callout brought is in `learned` by now.
+        judge(settings, learned, waiting, now)
     }
 
-    fn learn(settings: &Settings, keys: &mut Keys, key: &str, outcome: CalloutOutcome<'_>, now: UnixTime) -> Vec<Note> {
-        settings.issuers.learn(keys, key, outcome, now)
+    fn learn(
+        settings: &Settings,
+        learned: &mut Learned,
+        key: &str,
+        outcome: CalloutOutcome<'_>,
+        now: UnixTime,
+    ) -> Vec<Note> {
+        settings.issuers.learn(learned, key, outcome, now)
     }
 
-    fn upkeep(settings: &Settings, keys: &mut Keys, now: UnixTime) -> Vec<Callout> {
-        settings.issuers.upkeep(keys, now)
+    fn upkeep(settings: &Settings, learned: &mut Learned, now: UnixTime) -> Vec<Callout> {
+        settings.issuers.upkeep(learned, now)
+    }
+}
+
+impl Settings {
+    /// Each property costs a call to the proxy; most configurations need none.
+    fn reads_properties(&self) -> bool {
+        let of_resource = |resource: &Resource| {
+            resource.require.needs_source() || resource.rules.iter().any(|rule| rule.require.needs_source())
+        };
+        !self.named_requirements.is_empty() || self.resources.iter().any(of_resource)
     }
 }
 
 enum Admitted {
     Public,
-    Bearer(Waiting),
+    Bearer(Box<Waiting>),
+    Answered(filter_kit::policy::Response),
 }
 
 /// Everything that can be said without looking into the token.
-fn admit(settings: &Settings, request: &RequestHead) -> Result<Admitted, Denial> {
+fn admit<'a>(settings: &'a Settings, request: &RequestHead) -> Result<Admitted, (Denial, Option<&'a Resource>)> {
+    let plain = |reason| (Denial::plain(reason), None);
     if request.overrides_method() {
-        return Err(Denial::plain(Reason::MethodOverride));
+        return Err(plain(Reason::MethodOverride));
     }
     let unfit = |unfit| match unfit {
-        Unfit::Path => Denial::plain(Reason::PathRefused),
-        Unfit::Head => Denial::plain(Reason::HeadersUnreadable),
+        Unfit::Path => plain(Reason::PathRefused),
+        Unfit::Head => plain(Reason::HeadersUnreadable),
     };
+    let ambiguous = |Ambiguous| plain(Reason::PathRefused);
     let method = request.method().map_err(unfit)?;
     let path = request.path().map_err(unfit)?;
-    if settings.public.iter().any(|public| public.holds(method, &path)) {
-        return Ok(Admitted::Public);
+    let host = request.host();
+    let target = Target { method, host: host.as_deref(), path: &path };
+    if settings.mode == Mode::Enforce
+        && let Some(response) = answers::answer(settings, request, target)
+    {
+        return Ok(Admitted::Answered(response));
     }
-    let (position, resource) =
-        resource_of(settings, method, &path).ok_or_else(|| Denial::plain(Reason::ResourceUnknown))?;
-    let rule = resource.rules.iter().position(|rule| rule.matches.holds(method, &path));
-    let authorization: Vec<&[u8]> = request.fields().all("authorization").collect();
-    match credential::bearer(&authorization) {
-        Ok(Credential::Bearer(token)) => {
-            Ok(Admitted::Bearer(Waiting { resource: position, rule, token: token.to_owned() }))
+    let named = named_by_route(settings, request).map_err(plain)?;
+    // What the route adds can only make more necessary, never less: such a request is not public.
+    if named.is_empty() {
+        for public in &settings.public {
+            if public.holds(target).map_err(ambiguous)? {
+                return Ok(Admitted::Public);
+            }
         }
-        Ok(Credential::Absent) => Err(challenged(Reason::CredentialMissing, resource)),
-        Err(reason) => Err(challenged(reason, resource)),
     }
+    let found = resource_of(settings, target).map_err(ambiguous)?;
+    let (position, resource, mut captures) = found.ok_or_else(|| plain(Reason::ResourceUnknown))?;
+    let challenged = |reason| (Denial::challenged(reason, challenge(resource)), Some(resource));
+    let mut rule = None;
+    let mut shadow_rules = Vec::new();
+    for (position, candidate) in resource.rules.iter().enumerate() {
+        let Some(found) = candidate.matches.captures(target).map_err(ambiguous)? else { continue };
+        match candidate.mode {
+            // A rule in shadow mode is evaluated, and matching goes on: it never decides.
+            Mode::Shadow => shadow_rules.push(position),
+            Mode::Enforce => {
+                rule = Some(position);
+                captures.splice(0..0, found);
+                break;
+            }
+        }
+    }
+    let authorization: Vec<&[u8]> = request.fields().all("authorization").collect();
+    let token = match credential::bearer(&authorization).map_err(challenged)? {
+        Credential::Bearer(token) => token.to_owned(),
+        Credential::Absent => return Err(challenged(Reason::CredentialMissing)),
+    };
+    let source = match request.property(0) {
+        Property::Value(address) => std::str::from_utf8(address).ok().and_then(source_ip),
+        Property::Absent | Property::Unreadable => None,
+    };
+    Ok(Admitted::Bearer(Box::new(Waiting {
+        about: About::default(),
+        resource: position,
+        rule,
+        shadow_rules,
+        captures,
+        named,
+        source,
+        token,
+        looked_again: false,
+    })))
 }
+
+/// The requirements that the route's metadata names. They are read before any edit, since edits can change the route
+/// while the proxy goes on showing the old one.
+fn named_by_route(settings: &Settings, request: &RequestHead) -> Result<Vec<String>, Reason> {
+    if settings.named_requirements.is_empty() {
+        return Ok(Vec::new());
+    }
+    let text = match request.property(1) {
+        Property::Absent => return Ok(Vec::new()),
+        Property::Unreadable => return Err(Reason::RequirementUnknown),
+        Property::Value(value) => std::str::from_utf8(value).map_err(|_| Reason::RequirementUnknown)?,
+    };
+    let names: Vec<String> = text.split([' ', ',']).filter(|name| !name.is_empty()).map(str::to_owned).collect();
+    let known = !names.is_empty() && names.iter().all(|name| settings.named_requirements.contains_key(name));
+    if known { Ok(names) } else { Err(Reason::RequirementUnknown) }
+}
+
+/// A resource, its position, and the variables of its template.
+type Found<'a> = Option<(usize, &'a Resource, Captures)>;
 
 /// The one resource a request is about: the longest path wins. That there is one winner was checked at configure.
-fn resource_of<'a>(settings: &'a Settings, method: &str, path: &SafePath) -> Option<(usize, &'a Resource)> {
-    let holds = |resource: &Resource| resource.matches.as_ref().is_none_or(|block| block.holds(method, path));
-    let candidates = settings.resources.iter().enumerate().filter(|(_, resource)| holds(resource));
-    candidates.max_by_key(|(_, resource)| resource.matches.as_ref().map(|block| block.closeness()))
+fn resource_of<'a>(settings: &'a Settings, target: Target<'_>) -> Result<Found<'a>, Ambiguous> {
+    let mut best: Found<'a> = None;
+    for (position, resource) in settings.resources.iter().enumerate() {
+        let captures = match &resource.matches {
+            Some(block) => block.captures(target)?,
+            None => Some(Captures::new()),
+        };
+        let closeness = |resource: &Resource| resource.matches.as_ref().map(filter_kit::matching::Match::closeness);
+        if let Some(captures) = captures
+            && best.as_ref().is_none_or(|(_, other, _)| closeness(resource) > closeness(other))
+        {
+            best = Some((position, resource, captures));
+        }
+    }
+    Ok(best)
 }
 
-/// Decides on the token: issuer, signature, kind and time, then audience, then scope (COR-17).
-fn judge(settings: &Settings, keys: &Keys, waiting: Waiting, now: UnixTime) -> Step<Waiting> {
+/// Decides on the token: issuer, signature, kind and time, then audience, then what is required (COR-17).
+fn judge(settings: &Settings, learned: &mut Learned, mut waiting: Waiting, now: UnixTime) -> Step<Waiting> {
     let Some(resource) = settings.resources.get(waiting.resource) else {
-        return Step::Deny(Denial::plain(Reason::InternalFault));
+        return Step::Deny(Denial::plain(Reason::InternalFault).into());
     };
-    let refused = |reason| Step::Deny(challenged(reason, resource));
-    let unverified = match Unverified::parse(&waiting.token) {
-        Ok(unverified) => unverified,
-        Err(reason) => return refused(reason),
-    };
-    let issuer = unverified.issuer().and_then(|issuer| settings.issuers.position(issuer));
-    // An issuer that this resource does not accept is as unknown here as any other.
-    let Some(accept) = resource.accept.iter().find(|accept| Some(accept.issuer) == issuer) else {
-        return refused(Reason::UnknownIssuer);
-    };
-    let token = match settings.issuers.verify(keys, accept.issuer, unverified, now) {
-        Verification::Verified(token) => token,
-        Verification::Refused(reason) => return refused(reason),
-        Verification::AwaitKeys(callout) => return Step::Call(callout, waiting),
+    let accept = |issuer: usize| resource.accept.iter().find(|accept| accept.issuer == issuer);
+    let accepts = |issuer: usize| accept(issuer).is_some();
+    let of_resource = |record: Record| record.with("resource", &resource.resource);
+    let about = std::mem::take(&mut waiting.about);
+    let authenticated = match settings.issuers.authenticate(learned, &waiting.token, accepts, waiting.looked_again, now)
+    {
+        Verification::Verified(authenticated) => authenticated,
+        Verification::Refused(reason) => {
+            let denial = Denial::challenged(reason, challenge(resource));
+            return conclude(settings, &about, denial, of_resource, now);
+        }
+        Verification::AwaitKeys(callout) => {
+            waiting.about = about;
+            waiting.looked_again = true;
+            return Step::Call(callout, waiting);
+        }
         Verification::KeysUnavailable(wait) => {
-            return Step::Deny(Denial::plain(Reason::KeysUnavailable).retry_after(wait));
+            let denial = Denial::plain(Reason::KeysUnavailable).retry_after(wait);
+            return conclude(settings, &about, denial, of_resource, now);
         }
     };
-    if let Err(reason) = require_audience(&token, &accept.audiences, false) {
-        return refused(reason);
-    }
     let rule = waiting.rule.and_then(|rule| resource.rules.get(rule));
-    let needed: Vec<ScopeToken> =
-        resource.scopes.iter().chain(rule.iter().flat_map(|rule| &rule.scopes)).cloned().collect();
-    if require_scopes(&token, &needed).is_err() {
-        // COR-12: the client is told all that the operation needs, not what it lacks.
-        let challenge = challenge(resource).scope(needed.iter().map(ScopeToken::as_str));
-        return Step::Deny(Denial::challenged(Reason::InsufficientScope, challenge));
+    let demand = demand(settings, resource, rule, &waiting.named);
+    let audiences = accept(authenticated.issuer).map(|accept| accept.audiences.as_slice()).unwrap_or_default();
+    let check = Check { settings, resource, authenticated: &authenticated, audiences, waiting: &waiting };
+    let shadow: Vec<(String, &'static str)> = check.shadow_verdicts();
+    let record = |record: Record| {
+        of_resource(record)
+            .with_token(&authenticated.token, &authenticated.credential_sha256)
+            .with_known("rule", rule.map(|rule| &*rule.name))
+            .with_needed(&demand.scopes())
+            .with_shadow(&shadow)
+    };
+    match check.require(&demand) {
+        Ok(()) => allow(settings, &about, resource, &waiting.token, &authenticated, record, now),
+        Err(denial) => conclude(settings, &about, denial, record, now),
     }
-    Step::Allow(RequestEdits::default())
+}
+
+fn demand<'a>(settings: &'a Settings, resource: &'a Resource, rule: Option<&'a Rule>, named: &[String]) -> Demand<'a> {
+    let mut demand = Demand::of(&resource.require);
+    if let Some(rule) = rule {
+        demand = demand.and(&rule.require);
+    }
+    let added = named.iter().filter_map(|name| settings.named_requirements.get(name));
+    added.fold(demand, |demand, requirement: &Requirement| demand.and_added(requirement))
+}
+
+/// What a verified token is held against.
+struct Check<'a> {
+    settings: &'a Settings,
+    resource: &'a Resource,
+    authenticated: &'a Rc<Authenticated>,
+    audiences: &'a [String],
+    waiting: &'a Waiting,
+}
+
+impl Check<'_> {
+    fn require(&self, demand: &Demand<'_>) -> Result<(), Denial> {
+        let token = &self.authenticated.token;
+        let challenged = |reason| Denial::challenged(reason, challenge(self.resource));
+        require_audience_by(self.settings.audience_comparison, token, self.audiences, self.settings.strict_audience)
+            .map_err(challenged)?;
+        let facts = Facts { captures: &self.waiting.captures, source: self.waiting.source };
+        demand.check(token, &facts).map_err(challenged)?;
+        demand.check_scopes(token, &self.settings.scope_hierarchy).map_err(|_| {
+            // COR-12: the client is told all that the operation needs, not what it lacks.
+            let needed = demand.scopes();
+            let challenge = challenge(self.resource).scope(needed.iter().map(ScopeToken::as_str));
+            Denial::challenged(Reason::InsufficientScope, challenge)
+        })
+    }
+
+    /// What each matching rule in shadow mode would have said.
+    fn shadow_verdicts(&self) -> Vec<(String, &'static str)> {
+        let rules = self.waiting.shadow_rules.iter().filter_map(|rule| self.resource.rules.get(*rule));
+        let verdict = |rule: &Rule| {
+            let demand = demand(self.settings, self.resource, Some(rule), &self.waiting.named);
+            let code = self.require(&demand).map_or_else(|denial| denial.reason().code(), |()| "ok");
+            (rule.name.clone(), code)
+        };
+        rules.map(verdict).collect()
+    }
+}
+
+fn allow(
+    settings: &Settings,
+    about: &About,
+    resource: &Resource,
+    token: &str,
+    authenticated: &Authenticated,
+    complete: impl Fn(Record) -> Record,
+    now: UnixTime,
+) -> Step<Waiting> {
+    let mut edits = RequestEdits::default();
+    let record = Record::new(AudienceValidation::NAME, "allow", "ok", now);
+    let record = complete(record).with_known("trace_id", about.trace_id.as_deref());
+    edits.state.push((AUDIT, record.into_bytes()));
+    if settings.mode == Mode::Shadow {
+        edits.state.push(handoff::unverified());
+        return Step::Allow(edits);
+    }
+    let profile = settings.issuers.get(authenticated.issuer).map(|issuer| issuer.profile.name()).unwrap_or_default();
+    edits.state.push(handoff::verified(&resource.resource, profile, authenticated));
+    if settings.forward_authorization != ForwardAuthorization::Keep {
+        edits.remove.push("authorization".to_owned());
+    }
+    if settings.forward_authorization == ForwardAuthorization::Exchange {
+        edits.state.push(handoff::subject_token(token));
+    }
+    if let Some(name) = &settings.claims_header {
+        edits.set.push((name.clone(), answers::base64url(&authenticated.claims_json)));
+    }
+    Step::Allow(edits)
+}
+
+/// Denies, or in shadow mode lets pass what would have been denied.
+fn conclude(
+    settings: &Settings,
+    about: &About,
+    denial: Denial,
+    complete: impl Fn(Record) -> Record,
+    now: UnixTime,
+) -> Step<Waiting> {
+    let code = denial.reason().code();
+    let decision = if settings.mode == Mode::Shadow { "shadow_deny" } else { "deny" };
+    let record = complete(Record::new(AudienceValidation::NAME, decision, code, now));
+    let audit = (AUDIT, record.with_known("trace_id", about.trace_id.as_deref()).into_bytes());
+    if settings.mode == Mode::Shadow {
+        let state = vec![audit, handoff::unverified()];
+        return Step::Allow(RequestEdits { state, counts_as: Some(("shadow_deny", code)), ..RequestEdits::default() });
+    }
+    let headers = about.origin.as_deref().map(answers::readable_by).unwrap_or_default();
+    Step::Deny(Refusal { denial, headers, state: vec![audit] })
 }
 
 fn challenge(resource: &Resource) -> Challenge {
-    Challenge::bearer().realm(&resource.resource)
-}
-
-fn challenged(reason: Reason, resource: &Resource) -> Denial {
-    Denial::challenged(reason, challenge(resource))
+    let challenge = Challenge::bearer().realm(&resource.resource);
+    match &resource.metadata {
+        // RFC 9728 §5.1; from the configuration, never from the Host header.
+        Some(metadata) => challenge.resource_metadata(metadata.url()),
+        None => challenge,
+    }
 }

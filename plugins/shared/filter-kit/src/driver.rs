@@ -22,9 +22,9 @@ use proxy_wasm::{
 
 use crate::{
     host::{self, Buffer, Level, Map},
-    policy::{Callout, CalloutOutcome, Fault, Input, MAX_ANSWER, Note, Policy, RequestEdits, Step},
+    policy::{Callout, CalloutOutcome, Fault, Input, MAX_ANSWER, Note, Policy, Refusal, RequestEdits, Response, Step},
     registry::{Flight, Phase, Registry, Stream},
-    request::{RequestHead, identity_fields},
+    request::{Property, RequestHead, identity_fields},
 };
 
 #[doc(hidden)]
@@ -176,6 +176,15 @@ impl<P: Policy> Handle<P> {
         if !crate::host_crypto::equip::<P>(&mut settings) {
             return false;
         }
+        for note in P::notes(&settings) {
+            host::log(Level::Warn, note);
+        }
+        for key in P::READ_ONLY_STATE {
+            if host::declare_read_only(key).is_err() {
+                host::log(Level::Error, &format!("the proxy did not declare the filter state {key} read-only"));
+                return false;
+            }
+        }
         {
             let mut registry = self.0.borrow_mut();
             registry.settings = Some(Rc::new(settings));
@@ -220,7 +229,7 @@ impl<P: Policy> Handle<P> {
                 );
             }
             if self.enter(id) {
-                self.deny(id, Denial::plain(Reason::DeadlineExceeded));
+                self.deny(id, Denial::plain(Reason::DeadlineExceeded).into());
             }
         }
         self.leave();
@@ -307,6 +316,8 @@ impl<P: Policy> Handle<P> {
             Ok((status, body)) => self.finish(flight, CalloutOutcome::Answer { status, body: &body }),
             Err(fault) => self.finish(flight, CalloutOutcome::Failed(fault)),
         }
+        // What was learned may make the next callout due: a document that says where the keys are.
+        self.upkeep();
     }
 
     /// Tells the root, then every stream that waits.
@@ -348,10 +359,20 @@ impl<P: Policy> Handle<P> {
 /// The callbacks of a stream.
 impl<P: Policy> Handle<P> {
     fn headers(&self, id: u32, ended: bool) -> Verdict {
-        let head = host::fields(Map::RequestHeaders).map(|fields| RequestHead::new(fields, ended));
+        // Read before any edit of ours, since edits can change what the proxy says.
+        let settings = self.0.borrow().settings.clone();
+        let paths = settings.as_deref().map(P::properties).unwrap_or_default();
+        let properties = paths.iter().map(|path| match host::property(path) {
+            Ok(Some(value)) => Property::Value(value),
+            Ok(None) => Property::Absent,
+            Err(_) => Property::Unreadable,
+        });
+        let properties: Vec<Property> = properties.collect();
+        let head =
+            host::fields(Map::RequestHeaders).map(|fields| RequestHead::new(fields, ended).with_properties(properties));
         let Ok(head) = head else {
             self.insert(id, ended, false, Vec::new());
-            return self.deny(id, Denial::plain(Reason::HeadersUnreadable));
+            return self.deny(id, Denial::plain(Reason::HeadersUnreadable).into());
         };
         let upgrade = head.method() == Ok("CONNECT") || head.fields().has("upgrade");
         let identity = head.identity_fields().map(<[u8]>::to_vec).collect();
@@ -373,7 +394,7 @@ impl<P: Policy> Handle<P> {
             }
         };
         if over {
-            return self.deny(id, Denial::plain(Reason::BodyTooLarge));
+            return self.deny(id, Denial::plain(Reason::BodyTooLarge).into());
         }
         if ended { self.body_complete(id) } else { Verdict::Hold }
     }
@@ -394,7 +415,7 @@ impl<P: Policy> Handle<P> {
                 Phase::ForBody { .. } => {}
             }
         }
-        if stripped { self.body_complete(id) } else { self.deny(id, Denial::plain(Reason::HeadersUnreadable)) }
+        if stripped { self.body_complete(id) } else { self.deny(id, Denial::plain(Reason::HeadersUnreadable).into()) }
     }
 
     fn insert(&self, id: u32, ended: bool, upgrade: bool, identity_fields: Vec<Vec<u8>>) {
@@ -423,7 +444,7 @@ impl<P: Policy> Handle<P> {
     fn with_body(&self, id: u32, limit: usize, then: P::Waiting) -> Option<Step<P::Waiting>> {
         let size = self.0.borrow().streams.get(&id)?.body_size;
         if size > limit {
-            return Some(Step::Deny(Denial::plain(Reason::BodyTooLarge)));
+            return Some(Step::Deny(Denial::plain(Reason::BodyTooLarge).into()));
         }
         let body = if size == 0 { Vec::new() } else { host::buffer(Buffer::RequestBody, size).ok()? };
         // A body that is not all there would be judged as another one than the upstream gets.
@@ -441,11 +462,12 @@ impl<P: Policy> Handle<P> {
         let mut next = step;
         loop {
             let Some(step) = next.filter(|_| self.may_take_a_step(id)) else {
-                return self.deny(id, Denial::plain(Reason::InternalFault));
+                return self.deny(id, Denial::plain(Reason::InternalFault).into());
             };
             next = match step {
                 Step::Allow(edits) => return self.allow(id, &edits, at),
-                Step::Deny(denial) => return self.deny(id, denial),
+                Step::Deny(refusal) => return self.deny(id, refusal),
+                Step::Respond(response) => return self.respond(id, &response),
                 Step::ReadBody { limit, then } => match self.wait_for_body(id, limit, then) {
                     Wait::Parked => return Verdict::Hold,
                     Wait::Over(step) => step,
@@ -471,11 +493,11 @@ impl<P: Policy> Handle<P> {
             let mut registry = self.0.borrow_mut();
             let Some(stream) = registry.streams.get_mut(&id) else { return Wait::Over(None) };
             if stream.upgrade {
-                return Wait::Over(Some(Step::Deny(Denial::plain(Reason::UpgradeRefused))));
+                return Wait::Over(Some(Step::Deny(Denial::plain(Reason::UpgradeRefused).into())));
             }
             if !stream.ended {
                 if stream.body_size > limit {
-                    return Wait::Over(Some(Step::Deny(Denial::plain(Reason::BodyTooLarge))));
+                    return Wait::Over(Some(Step::Deny(Denial::plain(Reason::BodyTooLarge).into())));
                 }
                 stream.phase = Phase::ForBody { then, limit, deadline: now.plus(BODY_DEADLINE) };
                 return Wait::Parked;
@@ -535,29 +557,50 @@ impl<P: Policy> Handle<P> {
             None => return Verdict::Hold,
         };
         if edit(&identity, edits).is_err() {
-            return self.deny(id, Denial::plain(Reason::InternalFault));
+            return self.deny(id, Denial::plain(Reason::InternalFault).into());
         }
         self.end(id, Phase::Allowed);
         if at == At::Elsewhere && host::continue_request().is_err() {
             // It stays parked: the proxy's idle timeout ends it, and nothing has gone upstream.
             host::log(Level::Error, "the proxy did not resume an allowed request");
         }
-        self.count("allow", "ok");
+        let (decision, code) = edits.counts_as.unwrap_or(("allow", "ok"));
+        self.count(decision, code);
         Verdict::GoOn
     }
 
-    fn deny(&self, id: u32, denial: Denial) -> Verdict {
-        self.end(id, Phase::Denied);
+    fn deny(&self, id: u32, refusal: Refusal) -> Verdict {
+        let Refusal { denial, headers, state } = refusal;
         let code = denial.reason().code();
-        let headers = denial.headers();
-        let headers: Vec<(&str, &str)> = headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
-        let details = format!("fourleg_{}_{code}", P::NAME);
-        if host::send_local_response(denial.status(), &details, &headers, &denial.body()).is_err() {
-            // It stays held: the proxy's idle timeout ends it, and nothing has gone upstream.
-            host::log(Level::Error, "the proxy did not send a denial");
+        for (key, value) in &state {
+            if host::set_state(key, value).is_err() {
+                // The request is denied anyway; what it lacks is its record.
+                host::log(Level::Error, &format!("the proxy did not take the filter state {key}"));
+            }
         }
         host::log(Level::Debug, &format!("denied: {code}"));
-        self.count("deny", code);
+        let response = Response {
+            status: denial.status(),
+            headers: denial.headers().into_iter().chain(headers).collect(),
+            body: denial.body(),
+            code,
+        };
+        self.reply(id, "deny", &response)
+    }
+
+    fn respond(&self, id: u32, response: &Response) -> Verdict {
+        self.reply(id, "respond", response)
+    }
+
+    fn reply(&self, id: u32, decision: &'static str, response: &Response) -> Verdict {
+        self.end(id, Phase::Denied);
+        let headers: Vec<(&str, &str)> = response.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let details = format!("fourleg_{}_{}", P::NAME, response.code);
+        if host::send_local_response(response.status, &details, &headers, &response.body).is_err() {
+            // It stays held: the proxy's idle timeout ends it, and nothing has gone upstream.
+            host::log(Level::Error, "the proxy did not send an answer");
+        }
+        self.count(decision, response.code);
         Verdict::Hold
     }
 
@@ -622,6 +665,9 @@ fn edit(identity_fields: &[Vec<u8>], edits: &RequestEdits) -> Result<(), host::R
     }
     for (name, value) in &edits.set {
         host::replace_field(Map::RequestHeaders, name.as_bytes(), value.as_bytes())?;
+    }
+    for (key, value) in &edits.state {
+        host::set_state(key, value)?;
     }
     Ok(())
 }

@@ -90,6 +90,13 @@ mod raw {
         pub(super) fn proxy_register_shared_queue(name: *const u8, size: usize, queue: *mut u32) -> u32;
         pub(super) fn proxy_enqueue_shared_queue(queue: u32, data: *const u8, size: usize) -> u32;
         pub(super) fn proxy_dequeue_shared_queue(queue: u32, data: *mut *mut u8, size: *mut usize) -> u32;
+        pub(super) fn proxy_get_property(
+            path: *const u8,
+            size: usize,
+            data: *mut *mut u8,
+            data_size: *mut usize,
+        ) -> u32;
+        pub(super) fn proxy_set_property(path: *const u8, size: usize, data: *const u8, data_size: usize) -> u32;
         pub(super) fn proxy_define_metric(kind: u32, name: *const u8, size: usize, metric: *mut u32) -> u32;
         pub(super) fn proxy_increment_metric(metric: u32, by: i64) -> u32;
     }
@@ -201,6 +208,14 @@ pub(crate) fn call_foreign_function(name: &str, argument: &[u8]) -> Result<Vec<u
     take(status, data, size)
 }
 
+/// Declares a key of the filter state read-only: once written for a request, nobody can write it again.
+pub(crate) fn declare_read_only(key: &str) -> Result<()> {
+    // DeclarePropertyArguments: name = 1, readonly = 2; the type is bytes and the span one filter chain by default.
+    let length = u8::try_from(key.len()).ok().filter(|length| *length < 0x80).ok_or(Refused(0))?;
+    let message = [&[0x0a, length][..], key.as_bytes(), &[0x10, 1]].concat();
+    call_foreign_function("declare_property", &message).map(drop)
+}
+
 pub(crate) fn register_queue(name: &str) -> Result<u32> {
     let mut queue = 0;
     // SAFETY: the host reads the name and writes one u32.
@@ -220,6 +235,22 @@ pub(crate) fn take_wake(queue: u32) -> Result<()> {
     // SAFETY: the host writes a pointer and a size.
     let status = unsafe { raw::proxy_dequeue_shared_queue(queue, &raw mut data, &raw mut size) };
     take(status, data, size).map(drop)
+}
+
+/// The value of a property; an absent one is not an error.
+pub(crate) fn property(path: &[&str]) -> Result<Option<Vec<u8>>> {
+    const NOT_FOUND: u32 = 1;
+    let path = path.join("\0");
+    let (mut data, mut size) = (ptr::null_mut(), 0);
+    // SAFETY: the host reads the path and writes a pointer and a size.
+    let status = unsafe { raw::proxy_get_property(path.as_ptr(), path.len(), &raw mut data, &raw mut size) };
+    if status == NOT_FOUND { Ok(None) } else { take(status, data, size).map(Some) }
+}
+
+/// Writes a key of the filter state.
+pub(crate) fn set_state(key: &str, value: &[u8]) -> Result<()> {
+    // SAFETY: the host reads both during the call.
+    done(unsafe { raw::proxy_set_property(key.as_ptr(), key.len(), value.as_ptr(), value.len()) })
 }
 
 /// Defines a counter; the same name gives the same counter.

@@ -4,8 +4,10 @@
 //! [`policy::Step`]. The driver (on wasm only) owns the life of every request and is the only code that talks to
 //! the proxy; the SDK is a dependency on wasm alone, so a policy that touches the proxy does not compile natively.
 
+pub mod audit;
 pub mod crypto;
 pub mod fields;
+pub mod handoff;
 pub mod issuers;
 pub mod matching;
 pub mod path;

@@ -1,9 +1,9 @@
 //! The `match` block: which requests a resource, a rule or a public area is about.
 
-use oauth_core::config::{Problems, at};
+use oauth_core::config::{Problems, at, at_index};
 use serde::Deserialize;
 
-use crate::path::SafePath;
+use crate::path::{Ambiguous, SafePath};
 
 /// `match` as configured.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -23,35 +23,59 @@ struct RawPath {
     template: Option<String>,
 }
 
+/// What of a request a match looks at.
+#[derive(Clone, Copy, Debug)]
+pub struct Target<'a> {
+    /// The method as sent.
+    pub method: &'a str,
+    /// The host without port, case and trailing dot; `None` if there is none.
+    pub host: Option<&'a str>,
+    /// The path.
+    pub path: &'a SafePath,
+}
+
 /// A `match` block: every given member must hold, a list is "any of".
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Match {
     methods: Vec<String>,
+    hosts: Vec<String>,
     path: Option<PathMatch>,
 }
 
 /// Compared with the decoded segments of a path, whole segments only.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum PathMatch {
-    Exact(Vec<String>),
-    Prefix(Vec<String>),
+struct PathMatch {
+    pattern: Vec<Segment>,
+    /// Whether further segments may follow.
+    open: bool,
 }
 
-/// How closely a match describes a path: the longest wins, and of two as long the exact one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Segment {
+    Literal(String),
+    /// `{name}`: any one segment that is not empty.
+    Variable(String),
+}
+
+/// The values of a template's variables, by name; decoded once.
+pub type Captures = Vec<(String, String)>;
+
+/// How closely a match describes a path: the longest wins; of two as long an exact one before a template, and a
+/// template before a prefix.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Closeness {
     segments: usize,
-    exact: bool,
+    closed: bool,
+    literals: usize,
 }
 
 impl RawMatch {
     /// Checks the block and makes it ready for use; notes every mistake below `place`.
     pub fn settings(&self, place: &str, problems: &mut Problems) -> Option<Match> {
-        problems.not_supported(at(place, "hosts"), self.hosts.as_ref());
         problems.not_supported(at(place, "mcp"), self.mcp.as_ref());
         if self.methods.is_none() && self.path.is_none() && self.hosts.is_none() && self.mcp.is_none() {
             // An empty match would silently be about every request there is.
-            problems.add(place, "is empty: expected at least one of methods, path");
+            problems.add(place, "is empty: expected at least one of methods, hosts, path");
             return None;
         }
         let methods = self.methods.clone().unwrap_or_default();
@@ -64,60 +88,126 @@ impl RawMatch {
                 "holds a name that is no HTTP method in capitals: expected names as \"GET\"",
             );
         }
+        let hosts = self.hosts(&at(place, "hosts"), problems);
         let path = self.path.as_ref().and_then(|raw| raw.settings(&at(place, "path"), problems));
-        Some(Match { methods, path })
+        Some(Match { methods, hosts, path })
+    }
+
+    fn hosts(&self, place: &str, problems: &mut Problems) -> Vec<String> {
+        let Some(hosts) = &self.hosts else { return Vec::new() };
+        if hosts.is_empty() {
+            problems.add(place, "is empty: expected at least one host name");
+        }
+        for (index, host) in hosts.iter().enumerate() {
+            let plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_'));
+            if !plain || host.is_empty() || host.ends_with('.') {
+                problems
+                    .add(at_index(place, index), "is no host name: expected one without port, as \"tools.example\"");
+            }
+        }
+        hosts.iter().map(|host| host.to_ascii_lowercase()).collect()
     }
 }
 
 impl RawPath {
     fn settings(&self, place: &str, problems: &mut Problems) -> Option<PathMatch> {
-        problems.not_supported(at(place, "template"), self.template.as_ref());
-        let (member, text) = match (&self.exact, &self.prefix) {
-            (Some(exact), None) => ("exact", exact),
-            (None, Some(prefix)) => ("prefix", prefix),
+        let (member, text) = match (&self.exact, &self.prefix, &self.template) {
+            (Some(exact), None, None) => ("exact", exact),
+            (None, Some(prefix), None) => ("prefix", prefix),
+            (None, None, Some(template)) => ("template", template),
             _ => {
-                if self.template.is_none() {
-                    problems.add(place, "has none or several members: expected one of exact, prefix");
-                }
+                problems.add(place, "has none or several members: expected one of exact, prefix, template");
                 return None;
             }
         };
-        let Some(segments) = SafePath::parse(text.as_bytes()).ok().filter(|_| !text.contains('?')) else {
+        let place = at(place, member);
+        if member == "template" {
+            return template(text, &place, problems);
+        }
+        let Some(mut segments) = plain_segments(text) else {
             problems.add(
-                at(place, member),
+                place,
                 "is no plain path: expected one as \"/a/b\" (percent-encoded, no dot segments, no //, no query)",
             );
             return None;
         };
-        let mut segments = segments.segments().to_vec();
-        if member == "exact" {
-            return Some(PathMatch::Exact(segments));
-        }
-        if text == "/" {
+        let open = member == "prefix";
+        if open && text == "/" {
             segments.clear();
-        } else if text.ends_with('/') {
+        } else if open && text.ends_with('/') {
             problems.add(
-                at(place, member),
+                place,
                 "ends with /: expected a prefix of whole segments, as \"/a\" (it covers /a and /a/b, never /ab)",
             );
             return None;
         }
-        Some(PathMatch::Prefix(segments))
+        Some(PathMatch { pattern: segments.into_iter().map(Segment::Literal).collect(), open })
     }
 }
 
-impl Match {
-    /// Whether the block is about a request with this method and path. `GET` covers `HEAD`.
-    #[must_use]
-    pub fn holds(&self, method: &str, path: &SafePath) -> bool {
-        let method_holds = self.methods.is_empty()
-            || self.methods.iter().any(|wanted| wanted == method || (wanted == "GET" && method == "HEAD"));
-        method_holds
-            && match &self.path {
-                None => true,
-                Some(PathMatch::Exact(segments)) => path.segments() == segments,
-                Some(PathMatch::Prefix(segments)) => path.segments().starts_with(segments),
+fn plain_segments(path: &str) -> Option<Vec<String>> {
+    let path = SafePath::parse(path.as_bytes()).ok().filter(|_| !path.contains('?'))?;
+    Some(path.segments().to_vec())
+}
+
+/// `/files/{file}`: a variable is a whole segment, and each name occurs once.
+fn template(text: &str, place: &str, problems: &mut Problems) -> Option<PathMatch> {
+    let mut pattern: Vec<Segment> = Vec::new();
+    for segment in text.strip_prefix('/').unwrap_or_default().split('/') {
+        let variable = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        pattern.push(match variable {
+            Some(name) if is_name(name) && !pattern.contains(&Segment::Variable(name.to_owned())) => {
+                Segment::Variable(name.to_owned())
             }
+            None if !segment.contains(['{', '}']) => match plain_segments(&format!("/{segment}")).as_deref() {
+                Some([literal]) => Segment::Literal(literal.clone()),
+                _ => return refuse_template(place, problems),
+            },
+            _ => return refuse_template(place, problems),
+        });
+    }
+    if !text.starts_with('/') || !pattern.iter().any(|segment| matches!(segment, Segment::Variable(_))) {
+        return refuse_template(place, problems);
+    }
+    Some(PathMatch { pattern, open: false })
+}
+
+fn refuse_template(place: &str, problems: &mut Problems) -> Option<PathMatch> {
+    problems.add(
+        place,
+        "is no template: expected one as \"/users/{user}/files\" (a variable is a whole segment, each name once)",
+    );
+    None
+}
+
+impl Match {
+    /// Whether the block is about a request, and what its template's variables are then. `GET` covers `HEAD`.
+    ///
+    /// # Errors
+    /// [`Ambiguous`] if a variable's value holds a `%`: a hop that decodes twice would read it as another one.
+    pub fn captures(&self, target: Target<'_>) -> Result<Option<Captures>, Ambiguous> {
+        let method_holds = self.methods.is_empty()
+            || self
+                .methods
+                .iter()
+                .any(|wanted| wanted == target.method || (wanted == "GET" && target.method == "HEAD"));
+        let host_holds =
+            self.hosts.is_empty() || target.host.is_some_and(|host| self.hosts.iter().any(|wanted| wanted == host));
+        if !method_holds || !host_holds {
+            return Ok(None);
+        }
+        match &self.path {
+            None => Ok(Some(Vec::new())),
+            Some(path) => path.captures(target.path),
+        }
+    }
+
+    /// Like [`Match::captures`], where the values do not matter.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn holds(&self, target: Target<'_>) -> Result<bool, Ambiguous> {
+        self.captures(target).map(|captures| captures.is_some())
     }
 
     /// How closely the block describes the paths it matches.
@@ -125,33 +215,80 @@ impl Match {
     pub fn closeness(&self) -> Closeness {
         match &self.path {
             None => Closeness::default(),
-            Some(PathMatch::Exact(segments)) => Closeness { segments: segments.len(), exact: true },
-            Some(PathMatch::Prefix(segments)) => Closeness { segments: segments.len(), exact: false },
+            Some(PathMatch { pattern, open }) => Closeness {
+                segments: pattern.len(),
+                closed: !open,
+                literals: pattern.iter().filter(|segment| matches!(segment, Segment::Literal(_))).count(),
+            },
         }
+    }
+
+    /// Whether the block looks at the host.
+    #[must_use]
+    pub fn names_hosts(&self) -> bool {
+        !self.hosts.is_empty()
+    }
+
+    /// The names of the template's variables.
+    pub fn variables(&self) -> impl Iterator<Item = &str> {
+        let pattern = self.path.iter().flat_map(|path| &path.pattern);
+        pattern.filter_map(|segment| match segment {
+            Segment::Variable(name) => Some(name.as_str()),
+            Segment::Literal(_) => None,
+        })
     }
 
     /// Whether some request could match both blocks equally closely, so that neither wins.
     #[must_use]
     pub fn ties_with(&self, other: &Self) -> bool {
-        let covers = |methods: &[String], method: &str| {
-            methods.iter().any(|m| m == method || (m == "GET" && method == "HEAD") || (m == "HEAD" && method == "GET"))
+        fn meet(a: &[String], b: &[String], same: impl Fn(&str, &str) -> bool) -> bool {
+            a.is_empty() || b.is_empty() || a.iter().any(|a| b.iter().any(|b| same(a, b)))
+        }
+        let same_method = |a: &str, b: &str| a == b || matches!((a, b), ("GET", "HEAD") | ("HEAD", "GET"));
+        let paths_meet = match (&self.path, &other.path) {
+            (Some(a), Some(b)) => a.pattern.iter().zip(&b.pattern).all(|(a, b)| match (a, b) {
+                (Segment::Literal(a), Segment::Literal(b)) => a == b,
+                _ => true,
+            }),
+            _ => true,
         };
-        let same_path = match (&self.path, &other.path) {
-            (None, None | Some(PathMatch::Prefix(_))) | (Some(PathMatch::Prefix(_)), None) => {
-                self.closeness() == other.closeness()
+        // A block without a path is the prefix `/`.
+        let same_closeness = self.closeness() == other.closeness();
+        same_closeness
+            && paths_meet
+            && meet(&self.methods, &other.methods, same_method)
+            && meet(&self.hosts, &other.hosts, |a, b| a == b)
+    }
+}
+
+impl PathMatch {
+    fn captures(&self, path: &SafePath) -> Result<Option<Captures>, Ambiguous> {
+        let segments = path.segments();
+        if segments.len() < self.pattern.len() || (!self.open && segments.len() > self.pattern.len()) {
+            return Ok(None);
+        }
+        let mut captures = Vec::new();
+        for (wanted, segment) in self.pattern.iter().zip(segments) {
+            match wanted {
+                Segment::Literal(literal) if literal == segment => {}
+                Segment::Variable(name) if !segment.is_empty() => captures.push((name.clone(), segment.clone())),
+                _ => return Ok(None),
             }
-            (a, b) => a == b,
-        };
-        let methods_meet = self.methods.is_empty()
-            || other.methods.is_empty()
-            || self.methods.iter().any(|method| covers(&other.methods, method));
-        same_path && methods_meet
+        }
+        if captures.iter().any(|(_, value)| value.contains('%')) {
+            return Err(Ambiguous);
+        }
+        Ok(Some(captures))
     }
 }
 
 /// RFC 9110 §9.1; capitals only, since methods are case-sensitive and a rule on `get` would never match.
 fn is_method(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-')
+}
+
+fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
 #[cfg(test)]
@@ -173,8 +310,13 @@ mod tests {
         problems.to_string()
     }
 
+    fn captures(block: &Match, method: &str, path: &str) -> Result<Option<Captures>, Ambiguous> {
+        let path = SafePath::parse(path.as_bytes()).unwrap();
+        block.captures(Target { method, host: Some("tools.example"), path: &path })
+    }
+
     fn holds(block: &Match, method: &str, path: &str) -> bool {
-        block.holds(method, &SafePath::parse(path.as_bytes()).unwrap())
+        captures(block, method, path).unwrap().is_some()
     }
 
     #[test]
@@ -198,6 +340,30 @@ mod tests {
     }
 
     #[test]
+    fn a_template_captures_whole_segments_decoded_once() {
+        let block = made(json!({"path": {"template": "/users/{user}/files/{file}"}}));
+        let expected = vec![("user".to_owned(), "al ice".to_owned()), ("file".to_owned(), "a.txt".to_owned())];
+        assert_eq!(captures(&block, "GET", "/users/al%20ice/files/a.txt?x"), Ok(Some(expected)));
+        for path in ["/users//files/a", "/users/a/files/", "/users/a/files", "/users/a/files/b/c", "/users/a/other/b"] {
+            if let Ok(path) = SafePath::parse(path.as_bytes()) {
+                let target = Target { method: "GET", host: None, path: &path };
+                assert_eq!(block.captures(target), Ok(None), "{path:?}");
+            }
+        }
+        assert_eq!(captures(&block, "GET", "/users/a%2541/files/b"), Err(Ambiguous));
+        assert_eq!(block.variables().collect::<Vec<_>>(), ["user", "file"]);
+    }
+
+    #[test]
+    fn hosts_are_compared_as_names() {
+        let block = made(json!({"hosts": ["Tools.example", "b.example"]}));
+        let path = SafePath::parse(b"/").unwrap();
+        let holds = |host| block.holds(Target { method: "GET", host, path: &path }).unwrap();
+        assert!(holds(Some("tools.example")) && holds(Some("b.example")));
+        assert!(!holds(Some("c.example")) && !holds(Some("tools.example.evil")) && !holds(None));
+    }
+
+    #[test]
     fn get_covers_head_and_methods_are_case_sensitive() {
         let block = made(json!({"methods": ["GET"]}));
         assert!(holds(&block, "GET", "/") && holds(&block, "HEAD", "/"));
@@ -209,8 +375,9 @@ mod tests {
         let closeness = |block| made(block).closeness();
         let root = closeness(json!({"path": {"prefix": "/"}}));
         let prefix = closeness(json!({"path": {"prefix": "/a"}}));
+        let template = closeness(json!({"path": {"template": "/{x}"}}));
         let exact = closeness(json!({"path": {"exact": "/a"}}));
-        assert!(root < prefix && prefix < exact);
+        assert!(root < prefix && prefix < template && template < exact);
         assert!(exact < closeness(json!({"path": {"prefix": "/a/b"}})));
     }
 
@@ -223,6 +390,13 @@ mod tests {
             json!({"methods": ["GET"], "path": {"exact": "/a"}}),
             json!({"methods": ["HEAD"], "path": {"exact": "/a"}})
         ));
+        assert!(tie(json!({"path": {"template": "/a/{x}"}}), json!({"path": {"template": "/{y}/b"}})));
+        assert!(tie(json!({"hosts": ["a"], "path": {"prefix": "/a"}}), json!({"path": {"prefix": "/a"}})));
+        assert!(!tie(
+            json!({"hosts": ["a"], "path": {"prefix": "/a"}}),
+            json!({"hosts": ["b"], "path": {"prefix": "/a"}})
+        ));
+        assert!(!tie(json!({"path": {"template": "/a/{x}"}}), json!({"path": {"template": "/b/{x}"}})));
         assert!(!tie(json!({"path": {"prefix": "/a"}}), json!({"path": {"exact": "/a"}})));
         assert!(!tie(
             json!({"methods": ["GET"], "path": {"exact": "/a"}}),
@@ -237,15 +411,23 @@ mod tests {
             (json!({}), "match is empty"),
             (json!({"methods": []}), "match.methods is empty"),
             (json!({"methods": ["get"]}), "match.methods holds"),
+            (json!({"hosts": []}), "match.hosts is empty"),
+            (json!({"hosts": ["a", "h:80"]}), "match.hosts[1] is no host name"),
+            (json!({"hosts": ["*.h"]}), "match.hosts[0] is no host name"),
             (json!({"path": {}}), "match.path has none"),
             (json!({"path": {"exact": "/a", "prefix": "/a"}}), "match.path has none or several"),
             (json!({"path": {"exact": "a"}}), "match.path.exact is no plain path"),
             (json!({"path": {"prefix": "/a/"}}), "match.path.prefix ends with /"),
             (json!({"path": {"exact": "/a/../b"}}), "match.path.exact is no plain path"),
             (json!({"path": {"exact": "/a?b"}}), "match.path.exact is no plain path"),
-            (json!({"hosts": ["h"]}), "match.hosts is not supported"),
             (json!({"mcp": {}}), "match.mcp is not supported"),
-            (json!({"path": {"template": "/{a}"}}), "match.path.template is not supported"),
+            (json!({"path": {"template": "/a"}}), "match.path.template is no template"),
+            (json!({"path": {"template": "/a{x}"}}), "match.path.template is no template"),
+            (json!({"path": {"template": "/{x}/{x}"}}), "match.path.template is no template"),
+            (json!({"path": {"template": "{x}"}}), "match.path.template is no template"),
+            (json!({"path": {"template": "/{}/a"}}), "match.path.template is no template"),
+            (json!({"path": {"template": "/../{x}"}}), "match.path.template is no template"),
+            (json!({"path": {"template": "/{x}?y"}}), "match.path.template is no template"),
         ] {
             let found = mistakes(block.clone());
             assert!(found.contains(expected), "{block}: {found}");

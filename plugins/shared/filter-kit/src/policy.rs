@@ -11,8 +11,10 @@ use crate::{crypto::CryptoChoice, request::RequestHead};
 pub enum Step<W> {
     /// Let it go on, with these edits.
     Allow(RequestEdits),
-    /// Answer it here.
-    Deny(Denial),
+    /// Deny it here.
+    Deny(Refusal),
+    /// Answer it here, although nothing is wrong with it.
+    Respond(Response),
     /// Ask a cluster, then [`Policy::resume`] with its answer.
     Call(Callout, W),
     /// Wait for the whole body of at most `limit` bytes, then [`Policy::resume`] with it.
@@ -38,6 +40,10 @@ pub trait Policy: 'static {
     /// The filter's name as metrics and logs show it, in snake_case.
     const NAME: &'static str;
 
+    /// Keys of the filter state that this filter alone may write, each once for a request. They are declared
+    /// read-only; a filter whose declaration the proxy refuses does not load.
+    const READ_ONLY_STATE: &'static [&'static str] = &[];
+
     /// What the configuration says; never changes.
     type Settings: 'static;
 
@@ -54,6 +60,16 @@ pub trait Policy: 'static {
     /// # Errors
     /// Every mistake at once.
     fn configure(document: &[u8]) -> Result<(Self::Settings, Self::Shared), Problems>;
+
+    /// What the operator should know about a configuration that is valid all the same.
+    fn notes(_settings: &Self::Settings) -> &[String] {
+        &[]
+    }
+
+    /// The properties to read for each request, before any edit; see [`RequestHead::property`].
+    fn properties(_settings: &Self::Settings) -> &[PropertyPath] {
+        &[]
+    }
 
     /// Judges a request by its head.
     fn begin(
@@ -97,13 +113,54 @@ pub trait Policy: 'static {
     fn equip(_settings: &mut Self::Settings, _crypto: Crypto) {}
 }
 
-/// Changes to the request's header fields, made before it goes on.
+/// The path of a property, as `["source", "address"]`.
+pub type PropertyPath = &'static [&'static str];
+
+/// A key of the filter state and its value.
+pub type StateEntry = (&'static str, Vec<u8>);
+
+/// Changes to the request's header fields and its filter state, made before it goes on. If one of them fails, the
+/// request is denied.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RequestEdits {
     /// Names of fields to take out, every one of the name.
     pub remove: Vec<String>,
     /// Fields to set; they replace all of the name.
     pub set: Vec<(String, String)>,
+    /// What to write to the filter state.
+    pub state: Vec<StateEntry>,
+    /// Decision and code under which it counts; `allow` and `ok` if `None`.
+    pub counts_as: Option<(&'static str, &'static str)>,
+}
+
+/// A denial, and what goes with it.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    /// Why, and the answer.
+    pub denial: Denial,
+    /// Further fields of the answer.
+    pub headers: Vec<(&'static str, String)>,
+    /// What to write to the filter state first.
+    pub state: Vec<StateEntry>,
+}
+
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        Self { denial, headers: Vec::new(), state: Vec::new() }
+    }
+}
+
+/// An answer that is no denial.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// The status.
+    pub status: u16,
+    /// Its fields.
+    pub headers: Vec<(&'static str, String)>,
+    /// Its body.
+    pub body: String,
+    /// The code under which the decision counts, from a fixed set.
+    pub code: &'static str,
 }
 
 /// A request to a cluster of the proxy.

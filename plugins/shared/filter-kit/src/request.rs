@@ -7,6 +7,18 @@ use crate::{fields::Fields, path::SafePath};
 pub struct RequestHead {
     fields: Fields,
     ends_with_headers: bool,
+    properties: Vec<Property>,
+}
+
+/// A property of the request that a policy asked for ([`crate::policy::Policy::properties`]).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Property {
+    /// The proxy has it.
+    Value(Vec<u8>),
+    /// The proxy says that there is none.
+    Absent,
+    /// The proxy gave no answer. Whatever the property would have said, it must be taken for the worst.
+    Unreadable,
 }
 
 /// Why a head cannot be judged.
@@ -22,7 +34,34 @@ impl RequestHead {
     /// In: all fields, pseudo-header fields included, and whether the headers end the request.
     #[must_use]
     pub fn new(fields: Fields, ends_with_headers: bool) -> Self {
-        Self { fields, ends_with_headers }
+        Self { fields, ends_with_headers, properties: Vec::new() }
+    }
+
+    /// With the properties that the policy asked for, in its order.
+    #[must_use]
+    pub fn with_properties(mut self, properties: Vec<Property>) -> Self {
+        self.properties = properties;
+        self
+    }
+
+    /// A property, by its position among those that the policy asked for.
+    #[must_use]
+    pub fn property(&self, position: usize) -> &Property {
+        self.properties.get(position).unwrap_or(&Property::Unreadable)
+    }
+
+    /// The host of the request without port, case and trailing dot (RFC 9110 §4.2.3); `None` without one, or with
+    /// one that is no plain host name or address.
+    #[must_use]
+    pub fn host(&self) -> Option<String> {
+        let authority = std::str::from_utf8(self.fields.only(":authority")?).ok()?;
+        let host = match authority.strip_prefix('[') {
+            Some(rest) => rest.split_once(']')?.0,
+            None => authority.split_once(':').map_or(authority, |(host, _)| host),
+        };
+        let host = host.strip_suffix('.').unwrap_or(host);
+        let plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':'));
+        (plain && !host.is_empty()).then(|| host.to_ascii_lowercase())
     }
 
     /// The header fields, pseudo-header fields included.
@@ -108,6 +147,19 @@ mod tests {
     fn doubled_pseudo_headers_cannot_be_judged() {
         assert_eq!(head(&[(":path", "/a"), (":path", "/b")]).path(), Err(Unfit::Head));
         assert_eq!(head(&[(":method", "GET"), (":method", "POST")]).method(), Err(Unfit::Head));
+    }
+
+    #[test]
+    fn a_host_loses_port_case_and_trailing_dot() {
+        let host = |authority| head(&[(":authority", authority)]).host();
+        for authority in ["tools.example", "Tools.Example:8443", "tools.example.", "tools.example.:80"] {
+            assert_eq!(host(authority).as_deref(), Some("tools.example"), "{authority}");
+        }
+        assert_eq!(host("[::1]:80").as_deref(), Some("::1"));
+        for authority in ["", ":80", ".", "a b", "a,b", "user@tools.example", "tools.example/x", "[::1", "caf\u{e9}"] {
+            assert_eq!(host(authority), None, "{authority}");
+        }
+        assert_eq!(head(&[(":authority", "a"), (":authority", "b")]).host(), None);
     }
 
     #[test]

@@ -123,6 +123,9 @@ pub fn read<T: DeserializeOwned>(document: &[u8]) -> (Option<T>, Problems) {
     // Each round takes out the member that serde stumbled over and tries again, so that all are found.
     for _ in 0..MOST_MISTAKES {
         let error = match serde_path_to_error::deserialize::<_, T>(&value) {
+            // Without an element the later ones of its list have other places than in the document, so what is said
+            // of them would be misleading.
+            Ok(_) if !removed.0.is_empty() => return (None, problems),
             Ok(raw) => return (Some(raw), problems),
             Err(error) => error,
         };

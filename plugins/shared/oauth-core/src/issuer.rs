@@ -71,6 +71,19 @@ const NEVER: [&str; 8] = [
 ];
 
 impl Profile {
+    /// Its name in configurations.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Rfc9068 => "rfc9068",
+            Self::Keycloak => "keycloak",
+            Self::Okta => "okta",
+            Self::Auth0 => "auth0",
+            Self::Entra => "entra",
+            Self::Generic => "generic",
+        }
+    }
+
     /// The `typ` values that are accepted when none are configured.
     #[must_use]
     pub fn default_token_types(self) -> Vec<String> {

@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use crate::{jose::KeySet, time::UnixTime};
 
-/// How often keys are fetched and how long they hold (`jwks.remote`).
+/// How often keys are fetched and how long they hold (`jwks.remote`, `jwks.discovery`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeySchedule {
     /// After a success the next fetch is due after this time.
     pub refresh: Duration,
-    /// After a failure the next fetch is due after this time.
+    /// After a failure the next fetch is due after this time; and an unknown key is looked for at most this often.
     pub cooldown: Duration,
     /// Keys of the last success hold this long; then a failing endpoint means no keys.
     pub max_stale: Duration,
@@ -22,8 +22,7 @@ pub struct KeySchedule {
 pub struct FetchedKeys {
     last_good: Option<(KeySet, UnixTime)>,
     last_failure: Option<UnixTime>,
-    /// When the fetch that is on its way started.
-    under_way: Option<UnixTime>,
+    under_way: bool,
 }
 
 /// What can be said about an issuer's keys at one moment.
@@ -48,28 +47,42 @@ impl FetchedKeys {
         }
     }
 
-    /// Whether a fetch should start now. Marks it as under way if so; one at a time.
-    pub fn start_if_due(&mut self, schedule: KeySchedule, now: UnixTime) -> bool {
-        let due = self.under_way.is_none()
-            && match (&self.last_good, self.last_failure) {
-                (_, Some(failed)) => now.since(failed) >= schedule.cooldown,
-                (Some((_, at)), None) => now.since(*at) >= schedule.refresh,
-                (None, None) => true,
-            };
-        if due {
-            self.under_way = Some(now);
-        }
-        due
+    /// Whether a fetch is on its way.
+    #[must_use]
+    pub const fn is_under_way(&self) -> bool {
+        self.under_way
     }
 
-    /// A fetch succeeded: its keys replace all earlier ones, so a key that was removed ends at once.
-    pub fn succeeded(&mut self, keys: KeySet, now: UnixTime) {
-        *self = Self { last_good: Some((keys, now)), last_failure: None, under_way: None };
+    /// Whether a fetch is on its way once this returns: by schedule. One at a time.
+    pub fn start_if_due(&mut self, schedule: KeySchedule, now: UnixTime) -> bool {
+        let due = match (&self.last_good, self.last_failure) {
+            (_, Some(failed)) => now.since(failed) >= schedule.cooldown,
+            (Some((_, at)), None) => now.since(*at) >= schedule.refresh,
+            (None, None) => true,
+        };
+        self.under_way |= due;
+        self.under_way
+    }
+
+    /// Whether a fetch is on its way once this returns: because a token names a key that is not there (JWT-07). Not
+    /// within the cool-down of the last fetch, so that invented names cannot flood the endpoint.
+    pub fn start_for_unknown_key(&mut self, schedule: KeySchedule, now: UnixTime) -> bool {
+        let last_end = self.last_good.as_ref().map(|(_, at)| *at).max(self.last_failure);
+        self.under_way |= last_end.is_none_or(|end| now.since(end) >= schedule.cooldown);
+        self.under_way
+    }
+
+    /// A fetch succeeded: its keys replace all earlier ones, so a key that was removed ends at once. Out: whether they
+    /// are other keys than before.
+    pub fn succeeded(&mut self, keys: KeySet, now: UnixTime) -> bool {
+        let changed = self.last_good.as_ref().is_none_or(|(before, _)| !before.is_same_as(&keys));
+        *self = Self { last_good: Some((keys, now)), last_failure: None, under_way: false };
+        changed
     }
 
     /// A fetch failed: the last good keys go on until they are too old.
     pub fn failed(&mut self, now: UnixTime) {
-        self.under_way = None;
+        self.under_way = false;
         self.last_failure = Some(now);
     }
 }
@@ -92,16 +105,22 @@ mod tests {
         KeySet::parse(br#"{"keys":[]}"#).unwrap()
     }
 
+    fn other_keys() -> KeySet {
+        let key = r#"{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}"#;
+        KeySet::parse(format!("{{\"keys\":[{key}]}}").as_bytes()).unwrap()
+    }
+
     fn ready(fetched: &FetchedKeys, seconds: i64) -> bool {
         matches!(fetched.state(SCHEDULE, at(seconds)), KeyState::Ready(_))
     }
 
     #[test]
-    fn the_first_fetch_is_due_at_once_and_only_one_is_under_way() {
+    fn the_first_fetch_is_due_at_once() {
         let mut fetched = FetchedKeys::default();
         assert!(matches!(fetched.state(SCHEDULE, at(0)), KeyState::Loading));
+        assert!(!fetched.is_under_way());
         assert!(fetched.start_if_due(SCHEDULE, at(0)));
-        assert!(!fetched.start_if_due(SCHEDULE, at(1000)));
+        assert!(fetched.is_under_way());
     }
 
     /// JWT-28
@@ -129,6 +148,29 @@ mod tests {
         assert!(ready(&fetched, 3599));
         assert!(matches!(fetched.state(SCHEDULE, at(3600)), KeyState::Unavailable));
         assert!(fetched.start_if_due(SCHEDULE, at(311)));
+    }
+
+    /// JWT-07
+    #[test]
+    fn an_unknown_key_starts_a_fetch_once_in_a_cool_down() {
+        let mut fetched = FetchedKeys::default();
+        fetched.succeeded(keys(), at(0));
+        assert!(!fetched.start_for_unknown_key(SCHEDULE, at(9)));
+        assert!(fetched.start_for_unknown_key(SCHEDULE, at(10)));
+        fetched.failed(at(11));
+        assert!(!fetched.start_for_unknown_key(SCHEDULE, at(20)));
+        assert!(fetched.start_for_unknown_key(SCHEDULE, at(21)));
+        fetched.succeeded(keys(), at(22));
+        assert!(!fetched.start_for_unknown_key(SCHEDULE, at(31)));
+    }
+
+    #[test]
+    fn a_success_tells_whether_the_keys_are_others() {
+        let mut fetched = FetchedKeys::default();
+        assert!(fetched.succeeded(keys(), at(0)));
+        assert!(!fetched.succeeded(keys(), at(1)));
+        assert!(fetched.succeeded(other_keys(), at(2)));
+        assert!(!fetched.succeeded(other_keys(), at(3)));
     }
 
     #[test]

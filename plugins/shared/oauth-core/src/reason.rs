@@ -40,6 +40,7 @@ pub enum Reason {
     ActorNotAllowed,
     ActorChainTooDeep,
     ActorLoop,
+    RequirementUnknown,
     InsufficientScope,
     KeysUnavailable,
     ResourceUnknown,
@@ -122,6 +123,7 @@ impl Reason {
         Self::ActorNotAllowed,
         Self::ActorChainTooDeep,
         Self::ActorLoop,
+        Self::RequirementUnknown,
         Self::InsufficientScope,
         Self::KeysUnavailable,
         Self::ResourceUnknown,
@@ -218,6 +220,10 @@ impl Reason {
             Self::ActorChainTooDeep => refusal(403, "actor_chain_too_deep", "the token went through too many actors"),
             // RFC 8693 §4.1; the rule is ours.
             Self::ActorLoop => refusal(403, "actor_loop", "the token went through the same actor twice"),
+            // RFC 9110 §15.6.4: what the route asks for cannot be known, so it cannot be met.
+            Self::RequirementUnknown => {
+                refusal(503, "requirement_unknown", "the route asks for a requirement that is not configured")
+            }
             // RFC 6750 §3.1.
             Self::InsufficientScope => Facts {
                 status: 403,

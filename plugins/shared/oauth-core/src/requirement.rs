@@ -225,6 +225,12 @@ impl Requirement {
         &self.scopes
     }
 
+    /// Whether the address of the client matters.
+    #[must_use]
+    pub fn needs_source(&self) -> bool {
+        !self.sources.is_empty()
+    }
+
     /// The names of path values that `subject_equals` needs. A path template without one of them never holds.
     pub fn captures(&self) -> impl Iterator<Item = &str> {
         self.subjects.iter().filter_map(|template| match template {

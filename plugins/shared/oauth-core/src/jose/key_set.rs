@@ -21,6 +21,8 @@ pub const MAX_TRIES: usize = 4;
 /// The usable public keys of one issuer.
 #[derive(Clone, Debug, Default)]
 pub struct KeySet {
+    /// What it was read from.
+    document: Vec<u8>,
     keys: Vec<VerificationKey>,
     skipped: Vec<SkippedKey>,
 }
@@ -73,7 +75,7 @@ impl KeySet {
         if jwks.len() > MAX_KEYS {
             return Err(KeySetError::TooManyKeys);
         }
-        let mut set = Self::default();
+        let mut set = Self { document: document.to_vec(), ..Self::default() };
         for (index, jwk) in jwks.iter().enumerate() {
             match VerificationKey::from_jwk(jwk) {
                 Ok(key) => set.keys.push(key),
@@ -81,6 +83,12 @@ impl KeySet {
             }
         }
         Ok(set)
+    }
+
+    /// Whether both were read from the same document, to the byte. Two spellings of the same keys are not the same.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.document == other.document
     }
 
     /// The usable keys.

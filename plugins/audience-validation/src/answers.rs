@@ -1,0 +1,117 @@
+//! What the filter answers by itself although nothing is wrong: preflights (Fetch §3.2.2) and the metadata of its
+//! resources (RFC 9728).
+
+use filter_kit::{matching::Target, policy::Response, request::RequestHead};
+use oauth_core::{https_url::HttpsUrl, resource_metadata::ResourceMetadata};
+
+use crate::config::{Resource, Settings};
+
+/// How long a browser may keep a preflight's answer, and anyone the metadata.
+const MAX_AGE: &str = "600";
+
+/// The answer, if it is for us to give one.
+pub(crate) fn answer(settings: &Settings, request: &RequestHead, target: Target<'_>) -> Option<Response> {
+    if let Some(metadata) = metadata_for(settings, request, target) {
+        return Some(serve(metadata, target.method));
+    }
+    preflight(settings, request, target)
+}
+
+/// The `Origin` of the request, if it is one of the configured ones.
+pub(crate) fn allowed_origin(settings: &Settings, request: &RequestHead) -> Option<String> {
+    let origin = std::str::from_utf8(request.fields().only("origin")?).ok()?;
+    settings.allow_origins.iter().any(|allowed| allowed == origin).then(|| origin.to_owned())
+}
+
+/// Fields that let the scripts of this origin read a denial and its challenge (COR-16).
+pub(crate) fn readable_by(origin: &str) -> Vec<(&'static str, String)> {
+    vec![
+        ("access-control-allow-origin", origin.to_owned()),
+        ("access-control-expose-headers", "WWW-Authenticate".to_owned()),
+        ("vary", "Origin".to_owned()),
+    ]
+}
+
+/// Base64url without padding: a value that fits a header whatever is in it.
+pub(crate) fn base64url(text: &str) -> String {
+    use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+    URL_SAFE_NO_PAD.encode(text)
+}
+
+fn preflight(settings: &Settings, request: &RequestHead, target: Target<'_>) -> Option<Response> {
+    let fields = request.fields();
+    let method = fields.only("access-control-request-method").filter(|_| target.method == "OPTIONS")?;
+    let origin = allowed_origin(settings, request)?;
+    let mut headers = vec![
+        ("access-control-allow-origin", origin),
+        ("access-control-allow-methods", token_list(method)?),
+        ("access-control-max-age", MAX_AGE.to_owned()),
+        ("vary", "Origin".to_owned()),
+    ];
+    if fields.has("access-control-request-headers") {
+        let wanted = fields.only("access-control-request-headers").and_then(token_list)?;
+        headers.push(("access-control-allow-headers", wanted));
+    }
+    Some(Response { status: 204, headers, body: String::new(), code: "preflight" })
+}
+
+/// The metadata document that the request asks for. Where several resources share its path, the host decides.
+fn metadata_for<'a>(settings: &'a Settings, request: &RequestHead, target: Target<'_>) -> Option<&'a ResourceMetadata> {
+    let asked = std::str::from_utf8(request.fields().only(":path")?).ok()?;
+    let path = asked.split_once('?').map_or(asked, |(path, _)| path);
+    let of_path = |resource: &&Resource| {
+        let served = resource.metadata.as_ref().map(ResourceMetadata::target);
+        served == Some(asked) || (served == Some(path) && asked != path)
+    };
+    let mut candidates = settings.resources.iter().filter(of_path);
+    let first = candidates.next()?;
+    let resource = if candidates.next().is_none() {
+        first
+    } else {
+        let host_of = |resource: &Resource| HttpsUrl::parse(&resource.resource).map(|url| url.host());
+        let mut candidates = settings.resources.iter().filter(of_path);
+        candidates.find(|resource| host_of(resource).as_deref() == target.host)?
+    };
+    resource.metadata.as_ref()
+}
+
+/// RFC 9728 §3.2: anyone may read it, from any origin.
+fn serve(metadata: &ResourceMetadata, method: &str) -> Response {
+    let any_origin = ("access-control-allow-origin", "*".to_owned());
+    match method {
+        "GET" | "HEAD" => Response {
+            status: 200,
+            headers: vec![
+                ("content-type", "application/json".to_owned()),
+                ("cache-control", format!("public, max-age={MAX_AGE}")),
+                any_origin,
+            ],
+            body: if method == "GET" { metadata.document().to_owned() } else { String::new() },
+            code: "resource_metadata",
+        },
+        "OPTIONS" => Response {
+            status: 204,
+            headers: vec![
+                any_origin,
+                ("access-control-allow-methods", "GET, HEAD".to_owned()),
+                ("access-control-allow-headers", "*".to_owned()),
+                ("access-control-max-age", MAX_AGE.to_owned()),
+            ],
+            body: String::new(),
+            code: "preflight",
+        },
+        _ => Response {
+            status: 405,
+            headers: vec![("allow", "GET, HEAD, OPTIONS".to_owned()), ("cache-control", "no-store".to_owned())],
+            body: String::new(),
+            code: "method_not_allowed",
+        },
+    }
+}
+
+/// A list of HTTP tokens (RFC 9110 §5.6.2) as it came, or nothing: it goes back out in a header.
+fn token_list(list: &[u8]) -> Option<String> {
+    let text = std::str::from_utf8(list).ok()?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~, ".contains(&byte);
+    (!text.is_empty() && text.len() <= 1024 && text.bytes().all(plain)).then(|| text.to_owned())
+}
