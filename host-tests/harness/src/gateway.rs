@@ -88,11 +88,13 @@ pub enum DuplicateHeaders {
 pub struct ForeignFunctions {
     /// Envoy's `declare_property`.
     pub declare_property: bool,
+    /// Envoy's `verify_signature`, for RSA, P-256 and P-384 keys in DER.
+    pub verify_signature: bool,
 }
 
 impl Default for ForeignFunctions {
     fn default() -> Self {
-        Self { declare_property: true }
+        Self { declare_property: true, verify_signature: true }
     }
 }
 

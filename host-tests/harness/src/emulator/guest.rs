@@ -146,7 +146,7 @@ pub(crate) fn give(caller: &mut Caller<'_, Guest>, bytes: &[u8], pointer_at: u32
     write_u32(caller, size_at, u32::try_from(bytes.len()).map_err(|_| Status::InvalidMemoryAccess)?)
 }
 
-fn copy_in(caller: &mut Caller<'_, Guest>, bytes: &[u8]) -> Answer<u32> {
+pub(crate) fn copy_in(caller: &mut Caller<'_, Guest>, bytes: &[u8]) -> Answer<u32> {
     let allocate = caller.data().allocate.clone().ok_or(Status::InvalidMemoryAccess)?;
     let size = u32::try_from(bytes.len()).map_err(|_| Status::InvalidMemoryAccess)?;
     // A guest that traps in its allocator gets a status that makes the SDK panic: the callback traps as a whole.

@@ -7,4 +7,5 @@ mod edge;
 #[path = "../emulator/filters.rs"]
 #[allow(dead_code)]
 mod filters;
+mod foreign;
 mod watching;

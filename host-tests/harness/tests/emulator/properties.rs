@@ -100,7 +100,7 @@ fn who_writes_first_decides() {
 #[test]
 fn a_proxy_without_the_foreign_function_says_so() {
     let gateway = Gateway::chain([named("owner", DECLARES)])
-        .foreign_functions(ForeignFunctions { declare_property: false })
+        .foreign_functions(ForeignFunctions { declare_property: false, ..ForeignFunctions::default() })
         .start()
         .unwrap();
     assert_eq!(said(&gateway.logs())[0], "declared 1");

@@ -1,9 +1,13 @@
 //! `proxy_call_foreign_function`.
 
+mod protobuf;
+mod verify_signature;
+
 use wasmtime::{Caller, Linker};
 
+use self::protobuf::Value;
 use super::{Answer, Status, number};
-use crate::emulator::guest::{Guest, read, world, write_u32};
+use crate::emulator::guest::{Guest, copy_in, read, world, write_u32};
 
 pub(super) fn link(linker: &mut Linker<Guest>) -> wasmtime::Result<()> {
     linker.func_wrap(
@@ -31,19 +35,22 @@ fn call(
 ) -> Answer {
     let name = read(caller, name.0, name.1)?;
     let argument = read(caller, argument.0, argument.1)?;
+    let offered = world(caller).0.borrow().gateway.foreign_functions;
     let answer = match name.as_slice() {
-        b"declare_property" if world(caller).0.borrow().gateway.foreign_functions.declare_property => {
-            declare_property(caller, &argument)
-        }
+        b"declare_property" if offered.declare_property => declare_property(caller, &argument).map(|()| Vec::new()),
+        b"verify_signature" if offered.verify_signature => verify_signature::call(&argument).ok_or(Status::BadArgument),
         _ => return Err(Status::NotFound),
     };
-    // None of them has a result; a null pointer for it means that the guest wants none.
-    for at in [pointer_at, size_at] {
+    // Without a result both are zero, and a null pointer for it means that the guest wants none.
+    let result = answer.as_deref().unwrap_or_default();
+    let address = if result.is_empty() { 0 } else { copy_in(caller, result)? };
+    let size = u32::try_from(result.len()).map_err(|_| Status::InvalidMemoryAccess)?;
+    for (at, value) in [(pointer_at, address), (size_at, size)] {
         if at != 0 {
-            write_u32(caller, at, 0)?;
+            write_u32(caller, at, value)?;
         }
     }
-    answer
+    answer.map(drop)
 }
 
 /// Settles, for keys that this root will write first, whether they may be written again. A key is declared once.
@@ -62,43 +69,17 @@ fn declare_property(caller: &Caller<'_, Guest>, argument: &[u8]) -> Answer {
 }
 
 /// `DeclarePropertyArguments`: name = 1, readonly = 2, type = 3, schema = 4, span = 5.
-fn parse_declaration(mut bytes: &[u8]) -> Option<(Vec<u8>, bool)> {
+fn parse_declaration(message: &[u8]) -> Option<(Vec<u8>, bool)> {
     let mut name = Vec::new();
     let mut read_only = false;
-    while !bytes.is_empty() {
-        let tag = varint(&mut bytes)?;
-        match (tag >> 3, tag & 7) {
-            (field, 0) => {
-                let value = varint(&mut bytes)?;
-                if field == 2 {
-                    read_only = value != 0;
-                }
-            }
-            (field, 2) => {
-                let size = usize::try_from(varint(&mut bytes)?).ok()?;
-                let value = bytes.get(..size)?;
-                bytes = bytes.get(size..)?;
-                if field == 1 {
-                    name = value.to_vec();
-                }
-            }
-            _ => return None,
+    for field in protobuf::fields(message)? {
+        match field {
+            (1, Value::Bytes(value)) => name = value.to_vec(),
+            (2, Value::Number(value)) => read_only = value != 0,
+            _ => {}
         }
     }
     Some((name, read_only))
-}
-
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0u64;
-    for shift in (0..64).step_by(7) {
-        let (byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte & 0x80 == 0 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

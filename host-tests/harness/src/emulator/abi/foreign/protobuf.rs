@@ -1,0 +1,41 @@
+//! The little of protobuf that arguments and results of foreign functions need.
+
+/// What a field holds.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Value<'a> {
+    Number(u64),
+    Bytes(&'a [u8]),
+}
+
+/// The fields of a message in their order, by number; `None` if it is no message.
+pub(super) fn fields(mut message: &[u8]) -> Option<Vec<(u64, Value<'_>)>> {
+    let mut fields = Vec::new();
+    while !message.is_empty() {
+        let tag = varint(&mut message)?;
+        let value = match tag & 7 {
+            0 => Value::Number(varint(&mut message)?),
+            2 => {
+                let size = usize::try_from(varint(&mut message)?).ok()?;
+                let value = message.get(..size)?;
+                message = message.get(size..)?;
+                Value::Bytes(value)
+            }
+            _ => return None,
+        };
+        fields.push((tag >> 3, value));
+    }
+    Some(fields)
+}
+
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0u64;
+    for shift in (0..64).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte & 0x80 == 0 {
+            return Some(value);
+        }
+    }
+    None
+}

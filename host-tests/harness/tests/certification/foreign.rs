@@ -1,0 +1,101 @@
+//! Functions that the proxy offers beside those of the ABI.
+
+use fourleg_harness::{Gateway, Plugin, Request, post};
+use fourleg_lab::mint::{Algorithm, SigningKey, key};
+
+use crate::{compare::certify, filters};
+
+/// Calls `verify_signature` with the request's body, and logs the status, and of the result its size, its first two bytes
+/// and what follows.
+fn verifier() -> Plugin {
+    filters::named(
+        "verifier",
+        r#"
+(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 0))
+(func (export "proxy_on_request_body") (param i32 i32 i32) (result i32)
+  (local $body i32) (local $size i32)
+  (if (i32.eqz (local.get 2)) (then (return (i32.const 1))))
+  (drop (call $get_buffer (i32.const 0) (i32.const 0) (i32.const 99999) (i32.const 1024) (i32.const 1028)))
+  (local.set $body (i32.load (i32.const 1024)))
+  (local.set $size (i32.load (i32.const 1028)))
+  (i64.store (i32.const 1024) (i64.const 0))
+  (call $log_number {{status }}
+    (call $foreign {{verify_signature}} (local.get $body) (local.get $size) (i32.const 1024) (i32.const 1028)))
+  (call $log_number {{size }} (i32.load (i32.const 1028)))
+  (if (i32.load (i32.const 1028)) (then
+    (call $log_number {{first }} (i32.load8_u (i32.load (i32.const 1024))))
+    (call $log_number {{second }} (i32.load8_u (i32.add (i32.const 1) (i32.load (i32.const 1024)))))
+    (call $log
+      (i32.add (i32.const 2) (i32.load (i32.const 1024)))
+      (i32.sub (i32.load (i32.const 1028)) (i32.const 2)))))
+  (i32.const 0))
+"#,
+    )
+}
+
+fn field(tag: u8, value: &[u8]) -> Vec<u8> {
+    let mut field = vec![tag];
+    let mut length = value.len();
+    while length >= 0x80 {
+        field.push(0x80 | u8::try_from(length & 0x7f).unwrap());
+        length >>= 7;
+    }
+    field.push(u8::try_from(length).unwrap());
+    field.extend_from_slice(value);
+    field
+}
+
+fn question(hash: &str, key: &[u8], signature: &[u8], text: &[u8]) -> Vec<u8> {
+    [field(0x0a, hash.as_bytes()), field(0x12, key), field(0x1a, signature), field(0x22, text)].concat()
+}
+
+fn signature(key: &SigningKey, text: &[u8]) -> Vec<u8> {
+    match key.algorithm() {
+        Algorithm::Es256 | Algorithm::Es384 => key.sign_der(text),
+        _ => key.sign(text),
+    }
+}
+
+#[test]
+fn signatures_are_verified_alike() {
+    const TEXT: &[u8] = b"what was signed";
+    let mut messages = Vec::new();
+    for (algorithm, hash) in [
+        (Algorithm::Rs256, "sha256"),
+        (Algorithm::Rs384, "sha384"),
+        (Algorithm::Rs512, "sha512"),
+        (Algorithm::Es256, "sha256"),
+        (Algorithm::Es384, "sha384"),
+    ] {
+        let key = key(algorithm);
+        let (public, good) = (key.public_der(), signature(key, TEXT));
+        for hash in [hash, &hash.to_uppercase(), "sha224", "sha256", "sha384", "sha512", "sha3-256", "", "\u{e9}"] {
+            messages.push(question(hash, &public, &good, TEXT));
+        }
+        messages.push(question(hash, &public, &good, b"what was not signed"));
+        messages.push(question(hash, &public, &good, b""));
+        messages.push(question(hash, &public, &signature(key, b""), b""));
+        let mut flipped = good.clone();
+        *flipped.last_mut().unwrap() ^= 1;
+        for bad in [
+            &flipped[..],
+            &good[1..],
+            &good[..good.len() - 1],
+            &[&good[..], &[0]].concat(),
+            &key.sign_as(Algorithm::Ps256, TEXT),
+            b"",
+        ] {
+            messages.push(question(hash, &public, bad, TEXT));
+        }
+        for bad in [&public[1..], &public[..public.len() - 1], b"", b"no key", &key.public_number()] {
+            messages.push(question(hash, bad, &good, TEXT));
+        }
+        let whole = question(hash, &public, &good, TEXT);
+        messages.push(whole[..whole.len() - 1].to_vec());
+        messages.push([&whole[..], &field(0x7a, b"unknown")].concat());
+        messages.push([&question("sha1", b"first", b"one", b"counts not"), &whole[..]].concat());
+    }
+    messages.push(b"\x08".to_vec());
+    let requests: Vec<Request> = messages.into_iter().map(|message| post("/").body(message)).collect();
+    certify(|| Gateway::chain([verifier()]), requests);
+}
