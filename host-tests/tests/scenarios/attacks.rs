@@ -99,6 +99,74 @@ impl Dice {
 }
 
 scenarios! {
+    fn a_method_in_another_case_dodges_no_rule_and_no_resource(runner) {
+        let gateway = serve(runner);
+        let token = good(&*gateway).sign();
+        for method in ["post", "Post", "pOST", "POst"] {
+            gateway.send(request(method, "/mcp/admin").over(Protocol::Http2).bearer(&token)).denied_with(400);
+        }
+    }
+
+    /// SMG-14
+    fn what_is_encoded_twice_is_refused_whatever_stands_beside_it(runner) {
+        let gateway = serve(runner);
+        let token = good(&*gateway).sign();
+        for path in [
+            "/mcp/x%252f..%252fadmin%252f%25", "/mcp/x%252f..%252fadmin%25", "/mcp/%252e%252e%252fhealthz%25zz", "/mcp%255c%25",
+            "/mcp/x%253b%25", "/mcp/x%2500%25", "/mcp/%2561dmin", "/mcp/adm%2569n", "/%256dcp/admin", "/mcp/%252561dmin",
+        ] {
+            gateway.send(post(path).bearer(&token)).denied_with(400).has_code("path_refused");
+        }
+    }
+
+    /// SMG-14
+    fn an_end_of_the_path_that_some_system_drops_is_refused(runner) {
+        let gateway = serve(runner);
+        let token = good(&*gateway).sign();
+        for path in [
+            "/mcp/admin%3f", "/mcp/admin%3fx", "/mcp/admin%23", "/mcp/admin%253f", "/mcp/admin.", "/mcp/admin%20", "/mcp/..%20/mcp/admin",
+        ] {
+            gateway.send(post(path).bearer(&token)).denied_with(400).has_code("path_refused");
+        }
+    }
+
+    fn a_field_that_names_another_path_is_refused(runner) {
+        let gateway = serve(runner);
+        let token = good(&*gateway).sign();
+        for name in ["x-original-url", "x-rewrite-url", "X_Original_URL"] {
+            gateway.send(get("/mcp").bearer(&token).header(name, "/mcp/admin")).denied_with(400).has_code("path_override");
+        }
+    }
+
+    fn a_null_or_a_list_where_an_object_belongs_does_not_load(runner) {
+        let refused = |pointer: &str, value: Value| {
+            let mut config = config();
+            *config.pointer_mut(pointer).unwrap() = value.clone();
+            assert!(runner.start(gateway(config)).is_err(), "{pointer} {value}");
+        };
+        for pointer in ["/resources/0/require", "/resources/0/require/scopes", "/resources/0/rules", "/public/0/methods"] {
+            refused(pointer, Value::Null);
+        }
+        for (pointer, value) in [
+            ("/public/0", json!([["POST"]])), ("/resources/0", json!([R])), ("/resources/0/require", json!([])), ("/resources/0/match", json!([["GET"]])),
+        ] {
+            refused(pointer, value);
+        }
+    }
+
+    fn a_public_area_that_is_everything_does_not_load(runner) {
+        for public in [json!({"path": {"prefix": "/"}}), json!({"methods": ["GET"]}), json!({"path": {"prefix": "/mcp"}})] {
+            let mut config = config();
+            config["public"] = json!([public]);
+            assert!(runner.start(gateway(config)).is_err(), "{public}");
+        }
+    }
+
+    fn an_upgrade_is_never_public(runner) {
+        let gateway = serve(runner);
+        gateway.send(get("/healthz").header("connection", "upgrade").header("upgrade", "websocket")).never_reached_upstream();
+    }
+
     fn no_second_credential_rides_along_in_an_empty_a_blank_or_a_nominated_field(runner) {
         let gateway = serve(runner);
         let token = good(&*gateway).sign();

@@ -142,9 +142,12 @@ mod on_envoy {
         assert_eq!(send("/mcp", None), 401);
         assert_eq!(send("/healthz", None), 200);
         let metrics = running.admin_get("/stats/prometheus").unwrap().text();
-        for (decision, code, count) in
-            [("deny", "audience_mismatch", 1), ("deny", "credential_missing", 1), ("allow", "ok", 2)]
-        {
+        for (decision, code, count) in [
+            ("deny", "audience_mismatch", 1),
+            ("deny", "credential_missing", 1),
+            ("allow", "ok", 1),
+            ("allow", "public", 1),
+        ] {
             let line = metrics
                 .lines()
                 .find(|line| {

@@ -241,7 +241,9 @@ scenarios! {
 
     /// JWT-20
     fn no_other_kind_of_jwt_passes_as_an_access_token(runner) {
-        let generic = runner.start(gateway(with_issuer("profile", json!("generic")))).unwrap();
+        let mut config = with_issuer("profile", json!("generic"));
+        config["resources"][0]["require"]["token_kind"] = json!("any");
+        let generic = runner.start(gateway(config)).unwrap();
         accepts(&*generic, &good(&*generic).typ("JWT").sign());
         accepts(&*generic, &good(&*generic).without_header("typ").sign());
         for gateway in [serve(runner), generic] {

@@ -176,8 +176,7 @@ impl RawConfig {
             None => issuers(&[], &mut Problems::default()),
         };
         let resources = self.resources(&issuers, problems);
-        let public = self.public.as_deref().unwrap_or_default().iter().enumerate();
-        let public = public.filter_map(|(index, raw)| raw.settings(&at_index("public", index), problems)).collect();
+        let public = self.public(&resources, problems);
         let named = self.named_requirements.iter().flatten();
         let named_requirements = named
             .map(|(name, raw)| {
@@ -225,6 +224,23 @@ impl RawConfig {
         }
     }
 
+    fn public(&self, resources: &[Resource], problems: &mut Problems) -> Vec<Match> {
+        let mut public = Vec::new();
+        for (index, raw) in self.public.as_deref().unwrap_or_default().iter().enumerate() {
+            let place = at_index("public", index);
+            let Some(block) = raw.settings(&place, problems) else { continue };
+            if block.is_about_every_path() {
+                problems.add(&place, "is about every path: expected a path other than the prefix \"/\"");
+            }
+            let covered = |resource: &&Resource| resource.matches.as_ref().is_some_and(|other| block.covers(other));
+            if let Some(resource) = resources.iter().find(covered) {
+                problems.add(&place, format!("covers the whole of {}: expected only a part of it", resource.resource));
+            }
+            public.push(block);
+        }
+        public
+    }
+
     fn resources(&self, issuers: &Issuers, problems: &mut Problems) -> Vec<Resource> {
         let raw = problems.required("resources", self.resources.as_deref(), "a list of resources").unwrap_or_default();
         if self.resources.as_ref().is_some_and(Vec::is_empty) {
@@ -251,6 +267,18 @@ impl RawConfig {
                 }
             }
             resources.push(made);
+        }
+        for (index, resource) in resources.iter().enumerate() {
+            let Some(block) = resource.matches.as_ref().and_then(Match::for_all_methods) else { continue };
+            let takes_the_rest = |other: &&Resource| {
+                other.resource != resource.resource && other.matches.as_ref().is_some_and(|other| other.covers(&block))
+            };
+            if let Some(other) = resources.iter().find(takes_the_rest) {
+                problems.add(
+                    at(&at(&at_index("resources", index), "match"), "methods"),
+                    format!("leaves its other methods to {}: expected no methods here, but in a rule", other.resource),
+                );
+            }
         }
         resources
     }
@@ -334,6 +362,14 @@ impl RawResource {
             rules.extend(raw.settings(variables, &at_index(place, index), problems).map(|rule| (index, rule)));
         }
         for (position, (index, rule)) in rules.iter().enumerate() {
+            let covers =
+                |(_, earlier): &&(usize, Rule)| earlier.mode == Mode::Enforce && earlier.matches.covers(&rule.matches);
+            if let Some((_, earlier)) = rules.iter().take(position).find(covers) {
+                problems.add(
+                    at(&at_index(place, *index), "match"),
+                    format!("is never reached: the rule \"{}\" before it matches all of it", earlier.name),
+                );
+            }
             let later = rules.iter().skip(position.saturating_add(1));
             let caught = |(_, later): &(usize, Rule)| !later.matches.names_hosts() && later.mode == Mode::Enforce;
             if rule.matches.names_hosts() && !later.clone().any(|later| caught(later)) {
@@ -579,6 +615,30 @@ mod tests {
             (set("/crypto", json!("openssl")), "crypto has a wrong value: expected one of `auto`, `host`, `guest`"),
             (set("/cache", json!({"max_entries": -1})), "cache.max_entries is of type integer"),
             (set("/mode", json!("off")), "mode has a wrong value: expected `enforce` or `shadow`"),
+            (set("/public/0", json!({"methods": ["GET"]})), "public[0] is about every path"),
+            (set("/public/0", json!({"path": {"prefix": "/"}})), "public[0] is about every path"),
+            (
+                set("/public/0", json!({"path": {"prefix": "/files"}})),
+                "public[0] covers the whole of https://tools.example/files",
+            ),
+            (
+                set("/resources/0/match", json!({"methods": ["GET"], "path": {"prefix": "/files"}})),
+                "resources[0].match.methods leaves its other methods to urn:example:rest",
+            ),
+            (
+                set(
+                    "/resources/0/rules",
+                    json!([
+                        {"name": "a", "match": {"path": {"prefix": "/files"}}, "require": {}},
+                        {"name": "b", "match": {"methods": ["GET"], "path": {"prefix": "/files/x"}}, "require": {}},
+                    ]),
+                ),
+                "resources[0].rules[1].match is never reached: the rule \"a\" before it",
+            ),
+            (set("/resources/0/require", json!(null)), "resources[0].require is null"),
+            (set("/resources/0/require/scopes", json!(null)), "resources[0].require.scopes is null"),
+            (set("/public/0", json!([["POST"]])), "public[0] is of type sequence"),
+            (set("/resources/0/require", json!([])), "resources[0].require is of type sequence"),
             (set("/publik", json!([])), "publik is not known here"),
             (String::new(), " is not valid JSON"),
             ("{\"issuers\": [}".to_owned(), "line 1 column 14"),

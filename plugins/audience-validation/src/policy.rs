@@ -167,6 +167,9 @@ fn admit<'a>(settings: &'a Settings, request: &RequestHead) -> Result<Admitted, 
     if request.overrides_method() {
         return Err(plain(Reason::MethodOverride));
     }
+    if request.overrides_path() {
+        return Err(plain(Reason::PathOverride));
+    }
     let unfit = |unfit| match unfit {
         Unfit::Path => plain(Reason::PathRefused),
         Unfit::Head => plain(Reason::HeadersUnreadable),
@@ -182,8 +185,9 @@ fn admit<'a>(settings: &'a Settings, request: &RequestHead) -> Result<Admitted, 
         return Ok(Admitted::Answered(response));
     }
     let named = named_by_route(settings, request).map_err(plain)?;
-    // What the route adds can only make more necessary, never less: such a request is not public.
-    if named.is_empty() {
+    // What the route adds can only make more necessary, never less: such a request is not public. Neither is one that
+    // leaves HTTP, since what follows it cannot be seen here.
+    if named.is_empty() && !request.is_upgrade() {
         for public in &settings.public {
             if public.holds(target).map_err(ambiguous)? {
                 return Ok(Admitted::Public);

@@ -189,6 +189,9 @@ impl<P: Policy> Handle<P> {
             let mut registry = self.0.borrow_mut();
             registry.settings = Some(Rc::new(settings));
             registry.shared = Some(shared);
+            // What is on its way was asked for by another configuration; streams that wait for it meet their deadline.
+            registry.flights.clear();
+            registry.asked.clear();
         }
         if host::set_tick_period(TICK_MILLISECONDS).is_err() {
             host::log(Level::Error, "the proxy offers no tick, so deadlines cannot be kept");
@@ -374,7 +377,7 @@ impl<P: Policy> Handle<P> {
             self.insert(id, ended, false, Vec::new());
             return self.deny(id, Denial::plain(Reason::HeadersUnreadable).into());
         };
-        let upgrade = head.method() == Ok("CONNECT") || head.fields().has("upgrade");
+        let upgrade = head.is_upgrade();
         let identity = head.identity_fields().map(<[u8]>::to_vec).collect();
         self.insert(id, ended, upgrade, identity);
         let step = self.now_with(|settings, shared, now| P::begin(settings, shared, &head, now));

@@ -238,6 +238,35 @@ impl Match {
         })
     }
 
+    /// Whether every request that `other` matches is matched by this block too.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        fn all_in(inner: &[String], outer: &[String], same: impl Fn(&str, &str) -> bool) -> bool {
+            outer.is_empty() || (!inner.is_empty() && inner.iter().all(|a| outer.iter().any(|b| same(a, b))))
+        }
+        let by_method = |inner: &str, outer: &str| inner == outer || (inner == "HEAD" && outer == "GET");
+        let path_covered = match (&self.path, &other.path) {
+            (None, _) => true,
+            (Some(own), None) => own.open && own.pattern.is_empty(),
+            (Some(own), Some(other)) => own.covers(other),
+        };
+        path_covered
+            && all_in(&other.methods, &self.methods, by_method)
+            && all_in(&other.hosts, &self.hosts, |a, b| a == b)
+    }
+
+    /// Whether the path does not matter.
+    #[must_use]
+    pub fn is_about_every_path(&self) -> bool {
+        self.path.as_ref().is_none_or(|path| path.open && path.pattern.is_empty())
+    }
+
+    /// The same block for all methods, if it names some.
+    #[must_use]
+    pub fn for_all_methods(&self) -> Option<Self> {
+        (!self.methods.is_empty()).then(|| Self { methods: Vec::new(), ..self.clone() })
+    }
+
     /// Whether some request could match both blocks equally closely, so that neither wins.
     #[must_use]
     pub fn ties_with(&self, other: &Self) -> bool {
@@ -262,6 +291,21 @@ impl Match {
 }
 
 impl PathMatch {
+    fn covers(&self, other: &Self) -> bool {
+        let long_enough = if self.open {
+            other.pattern.len() >= self.pattern.len()
+        } else {
+            !other.open && other.pattern.len() == self.pattern.len()
+        };
+        long_enough
+            && self.pattern.iter().zip(&other.pattern).all(|(own, other)| match (own, other) {
+                (Segment::Literal(own), Segment::Literal(other)) => own == other,
+                (Segment::Variable(_), Segment::Literal(literal)) => !literal.is_empty(),
+                (Segment::Variable(_), Segment::Variable(_)) => true,
+                (Segment::Literal(_), Segment::Variable(_)) => false,
+            })
+    }
+
     fn captures(&self, path: &SafePath) -> Result<Option<Captures>, Ambiguous> {
         let segments = path.segments();
         if segments.len() < self.pattern.len() || (!self.open && segments.len() > self.pattern.len()) {
@@ -325,7 +369,7 @@ mod tests {
         for path in ["/a/b", "/a/b/", "/a/b/c", "/a/%62/c?x"] {
             assert!(holds(&block, "GET", path), "{path}");
         }
-        for path in ["/a", "/a/bc", "/a/b%20", "/A/b"] {
+        for path in ["/a", "/a/bc", "/a/b%20c", "/A/b"] {
             assert!(!holds(&block, "GET", path), "{path}");
         }
         assert!(holds(&made(json!({"path": {"prefix": "/"}})), "GET", "/anything/at/all"));
@@ -350,7 +394,7 @@ mod tests {
                 assert_eq!(block.captures(target), Ok(None), "{path:?}");
             }
         }
-        assert_eq!(captures(&block, "GET", "/users/a%2541/files/b"), Err(Ambiguous));
+        assert_eq!(captures(&block, "GET", "/users/a%25/files/b"), Err(Ambiguous));
         assert_eq!(block.variables().collect::<Vec<_>>(), ["user", "file"]);
     }
 
@@ -403,6 +447,20 @@ mod tests {
             json!({"methods": ["POST"], "path": {"exact": "/a"}})
         ));
         assert!(!tie(json!({"path": {"prefix": "/a"}}), json!({"path": {"prefix": "/b"}})));
+    }
+
+    #[test]
+    fn a_block_covers_another_if_it_matches_all_that_the_other_does() {
+        let covers = |a, b| made(a).covers(&made(b));
+        assert!(covers(json!({"path": {"prefix": "/a"}}), json!({"methods": ["GET"], "path": {"exact": "/a/b"}})));
+        assert!(covers(json!({"methods": ["GET"]}), json!({"methods": ["HEAD"], "path": {"template": "/{x}"}})));
+        assert!(covers(json!({"path": {"template": "/{x}/b"}}), json!({"path": {"exact": "/a/b"}})));
+        assert!(covers(json!({"path": {"prefix": "/"}}), json!({"methods": ["GET"]})));
+        assert!(!covers(json!({"methods": ["HEAD"]}), json!({"methods": ["GET"]})));
+        assert!(!covers(json!({"methods": ["GET"]}), json!({"path": {"exact": "/a"}})));
+        assert!(!covers(json!({"hosts": ["a"]}), json!({"path": {"exact": "/a"}})));
+        assert!(!covers(json!({"path": {"exact": "/a"}}), json!({"path": {"prefix": "/a"}})));
+        assert!(!covers(json!({"path": {"template": "/{x}"}}), json!({"path": {"exact": "/"}})));
     }
 
     #[test]

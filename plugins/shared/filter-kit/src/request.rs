@@ -55,10 +55,14 @@ impl RequestHead {
     #[must_use]
     pub fn host(&self) -> Option<String> {
         let authority = std::str::from_utf8(self.fields.only(":authority")?).ok()?;
-        let host = match authority.strip_prefix('[') {
-            Some(rest) => rest.split_once(']')?.0,
-            None => authority.split_once(':').map_or(authority, |(host, _)| host),
+        let (host, port) = match authority.strip_prefix('[') {
+            Some(rest) => rest.split_once(']')?,
+            None => authority.split_at_checked(authority.find(':').unwrap_or(authority.len()))?,
         };
+        let port = port.strip_prefix(':').unwrap_or(port);
+        if !port.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
         let host = host.strip_suffix('.').unwrap_or(host);
         let plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':'));
         (plain && !host.is_empty()).then(|| host.to_ascii_lowercase())
@@ -73,10 +77,12 @@ impl RequestHead {
     /// The method as sent (case-sensitive, RFC 9110 §9.1).
     ///
     /// # Errors
-    /// [`Unfit::Head`] if there is not exactly one, or it is no text.
+    /// [`Unfit::Head`] if there is not exactly one, or it is not in capitals as every registered one is.
     pub fn method(&self) -> Result<&str, Unfit> {
         let method = self.fields.only(":method").ok_or(Unfit::Head)?;
-        std::str::from_utf8(method).map_err(|_| Unfit::Head)
+        // Over HTTP/2 the proxy forwards `post` as it comes, and many a framework takes it for POST.
+        let standard = method.iter().all(|byte| byte.is_ascii_uppercase() || *byte == b'-');
+        std::str::from_utf8(method).ok().filter(|_| standard).ok_or(Unfit::Head)
     }
 
     /// The path, if it has one reading only.
@@ -97,7 +103,23 @@ impl RequestHead {
     /// Whether a field asks a server behind us to treat the request as another method than the one judged here.
     #[must_use]
     pub fn overrides_method(&self) -> bool {
-        METHOD_OVERRIDES.iter().any(|name| self.fields.iter().any(|(field, _)| same_name(field, name)))
+        self.has_one_of(&METHOD_OVERRIDES)
+    }
+
+    /// Whether a field asks a server behind us to treat the request as one for another path than the one judged here.
+    #[must_use]
+    pub fn overrides_path(&self) -> bool {
+        self.has_one_of(&PATH_OVERRIDES)
+    }
+
+    /// Whether the request asks to leave HTTP, so that what follows its headers is no request any more.
+    #[must_use]
+    pub fn is_upgrade(&self) -> bool {
+        self.method() == Ok("CONNECT") || self.fields.has("upgrade") || self.fields.has(":protocol")
+    }
+
+    fn has_one_of(&self, names: &[&str]) -> bool {
+        self.fields.iter().any(|(field, _)| names.iter().any(|name| same_name(field, name)))
     }
 
     /// The names of fields that only Fourleg may set (`x-fourleg-…`), look-alikes with `_` for `-` included, since
@@ -118,7 +140,11 @@ pub fn identity_fields(fields: &Fields) -> impl Iterator<Item = &[u8]> {
 const IDENTITY_PREFIX: &str = "x-fourleg-";
 
 /// What common frameworks read as another method.
-const METHOD_OVERRIDES: [&str; 3] = ["x-http-method-override", "x-http-method", "x-method-override"];
+const METHOD_OVERRIDES: [&str; 4] =
+    ["x-http-method-override", "x-http-method", "x-method-override", "x-http-methodoverride"];
+
+/// What common frameworks read as another path.
+const PATH_OVERRIDES: [&str; 2] = ["x-original-url", "x-rewrite-url"];
 
 /// Compares without case and with `_` equal to `-`.
 fn same_name(field: &[u8], name: &str) -> bool {
@@ -156,10 +182,33 @@ mod tests {
             assert_eq!(host(authority).as_deref(), Some("tools.example"), "{authority}");
         }
         assert_eq!(host("[::1]:80").as_deref(), Some("::1"));
-        for authority in ["", ":80", ".", "a b", "a,b", "user@tools.example", "tools.example/x", "[::1", "caf\u{e9}"] {
+        for authority in [
+            "",
+            ":80",
+            ".",
+            "a b",
+            "a,b",
+            "user@tools.example",
+            "tools.example/x",
+            "[::1",
+            "caf\u{e9}",
+            "tools.example:80@evil.example",
+            "[::1]evil:80",
+            "t:x",
+            "t:80:90",
+            "[::1]80x",
+        ] {
             assert_eq!(host(authority), None, "{authority}");
         }
         assert_eq!(head(&[(":authority", "a"), (":authority", "b")]).host(), None);
+    }
+
+    #[test]
+    fn a_method_is_in_capitals() {
+        assert_eq!(head(&[(":method", "M-SEARCH")]).method(), Ok("M-SEARCH"));
+        for method in ["post", "Post", "pOST", "PO ST", "P\u{d6}ST"] {
+            assert_eq!(head(&[(":method", method)]).method(), Err(Unfit::Head), "{method}");
+        }
     }
 
     #[test]
@@ -168,6 +217,7 @@ mod tests {
             assert!(head(&[(name, "DELETE")]).overrides_method(), "{name}");
         }
         assert!(!head(&[("x-http-methods", "DELETE")]).overrides_method());
+        assert!(head(&[("X_Original_URL", "/x")]).overrides_path() && !head(&[("x-original", "/x")]).overrides_path());
     }
 
     /// SMG-06

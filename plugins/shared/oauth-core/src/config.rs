@@ -3,6 +3,8 @@
 //! Raw structs derive `Deserialize` with `deny_unknown_fields` and only optional members; what must be there, and
 //! what values make sense, is checked when raw becomes settings. So one pass over a broken file finds everything.
 
+mod by_name;
+
 use std::fmt;
 
 use serde::de::DeserializeOwned;
@@ -10,6 +12,7 @@ use serde_json::Value;
 use serde_path_to_error::Segment;
 
 use crate::json::{self, JsonError};
+use by_name::ByName;
 
 /// One mistake in a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -119,10 +122,11 @@ pub fn read<T: DeserializeOwned>(document: &[u8]) -> (Option<T>, Problems) {
             return (None, problems);
         }
     };
+    refuse_nulls(&mut value, "", &mut problems);
     let mut removed = Removed::default();
     // Each round takes out the member that serde stumbled over and tries again, so that all are found.
     for _ in 0..MOST_MISTAKES {
-        let error = match serde_path_to_error::deserialize::<_, T>(&value) {
+        let error = match serde_path_to_error::deserialize::<_, T>(ByName(&value)) {
             // Without an element the later ones of its list have other places than in the document, so what is said
             // of them would be misleading.
             Ok(_) if !removed.0.is_empty() => return (None, problems),
@@ -148,6 +152,32 @@ pub fn read<T: DeserializeOwned>(document: &[u8]) -> (Option<T>, Problems) {
         }
     }
     (None, problems)
+}
+
+/// Members of the contract for which `null` says the same as leaving them out. Of all others it is unclear what it
+/// means: often a value that a template did not fill in.
+const NULLABLE: [&str; 3] = ["metadata_uri", "introspection", "actor_token"];
+
+fn refuse_nulls(value: &mut Value, place: &str, problems: &mut Problems) {
+    match value {
+        Value::Object(members) => {
+            members.retain(|name, value| {
+                let place = at(place, name);
+                if value.is_null() && !NULLABLE.contains(&name.as_str()) {
+                    problems.add(place, "is null: expected a value, or no such member");
+                    return false;
+                }
+                refuse_nulls(value, &place, problems);
+                true
+            });
+        }
+        Value::Array(elements) => {
+            for (index, element) in elements.iter_mut().enumerate() {
+                refuse_nulls(element, &at_index(place, index), problems);
+            }
+        }
+        _ => {}
+    }
 }
 
 /// What is wrong with a text, with its place where the parser knows it.
@@ -338,6 +368,18 @@ mod tests {
             assert!(found.contains(&(path.into(), message.into())), "{path} {message} not in {found:#?}");
         }
         assert_eq!(found.len(), expected.len(), "{found:#?}");
+    }
+
+    #[test]
+    fn an_object_is_never_a_list_and_a_member_never_null() {
+        for (document, place) in [
+            (r#"{"list": [[1]]}"#, "list[0]"),
+            (r#"{"list": [{"size": null}]}"#, "list[0].size"),
+            (r#"{"name": null}"#, "name"),
+        ] {
+            assert_eq!(problems(document).first().map(|(path, _)| path.as_str()), Some(place), "{document}");
+        }
+        assert!(read::<Raw>(br#"["a", 1]"#).0.is_none());
     }
 
     #[test]

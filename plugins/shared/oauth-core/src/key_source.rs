@@ -55,6 +55,11 @@ impl FetchedKeys {
 
     /// Whether a fetch is on its way once this returns: by schedule. One at a time.
     pub fn start_if_due(&mut self, schedule: KeySchedule, now: UnixTime) -> bool {
+        // A clock that went back would keep old keys until it has caught up: count from now on instead.
+        if let Some((_, at)) = &mut self.last_good {
+            *at = (*at).min(now);
+        }
+        self.last_failure = self.last_failure.map(|at| at.min(now));
         let due = match (&self.last_good, self.last_failure) {
             (_, Some(failed)) => now.since(failed) >= schedule.cooldown,
             (Some((_, at)), None) => now.since(*at) >= schedule.refresh,
@@ -180,5 +185,6 @@ mod tests {
         fetched.succeeded(keys(), at(0));
         assert!(ready(&fetched, -5000));
         assert!(!fetched.start_if_due(SCHEDULE, at(-5000)));
+        assert!(fetched.start_if_due(SCHEDULE, at(-4700)), "the schedule goes on from the new time");
     }
 }

@@ -46,6 +46,7 @@ pub enum Reason {
     ResourceUnknown,
     PathRefused,
     MethodOverride,
+    PathOverride,
     BodyTooLarge,
     CalloutFailed,
     DeadlineExceeded,
@@ -129,6 +130,7 @@ impl Reason {
         Self::ResourceUnknown,
         Self::PathRefused,
         Self::MethodOverride,
+        Self::PathOverride,
         Self::BodyTooLarge,
         Self::CalloutFailed,
         Self::DeadlineExceeded,
@@ -240,6 +242,8 @@ impl Reason {
             Self::PathRefused => request("path_refused", "the request path is ambiguous"),
             // RFC 9110 §9.1: the method is the one in the request line.
             Self::MethodOverride => request("method_override", "method override headers are not accepted"),
+            // RFC 9110 §7.1: the target is the one in the request line.
+            Self::PathOverride => request("path_override", "fields that name another path are not accepted"),
             // RFC 9110 §15.5.14.
             Self::BodyTooLarge => refusal(413, "body_too_large", "the request body is too large"),
             // RFC 9110 §15.6.4.
@@ -330,11 +334,13 @@ mod tests {
             (Reason::ActorNotAllowed, 403, None),
             (Reason::ActorChainTooDeep, 403, None),
             (Reason::ActorLoop, 403, None),
+            (Reason::RequirementUnknown, 503, None),
             (Reason::InsufficientScope, 403, Some("insufficient_scope")),
             (Reason::KeysUnavailable, 503, None),
             (Reason::ResourceUnknown, 403, None),
             (Reason::PathRefused, 400, Some("invalid_request")),
             (Reason::MethodOverride, 400, Some("invalid_request")),
+            (Reason::PathOverride, 400, Some("invalid_request")),
             (Reason::BodyTooLarge, 413, None),
             (Reason::CalloutFailed, 503, None),
             (Reason::DeadlineExceeded, 503, None),
