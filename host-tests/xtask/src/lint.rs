@@ -19,7 +19,9 @@ pub fn run_all(root: &Path, choice: Choice) -> Result<()> {
     say("cargo fmt --check");
     cargo.run(&["fmt", "--all", "--check"])?;
     say("clippy for the host");
-    cargo.run(&["clippy", "--quiet", "--locked", "--workspace", "--all-targets", "--", "-D", "warnings"])?;
+    let all = "--workspace --all-targets --features fourleg-lab/bench".split(' ');
+    let clippy = ["clippy", "--quiet", "--locked"].into_iter().chain(all).chain(["--", "-D", "warnings"]);
+    cargo.run(&clippy.collect::<Vec<_>>())?;
     say("clippy for wasm");
     let mut command = WasmToolchain::find(root, choice)?.cargo(root, "clippy");
     command.arg("--quiet");

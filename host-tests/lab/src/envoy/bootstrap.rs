@@ -186,6 +186,8 @@ pub struct StatsTag {
 /// A whole static configuration.
 #[derive(Clone, Debug)]
 pub struct Bootstrap {
+    /// Envoy's own HTTP filters, each as in `http_filters`; they stand before the Wasm filters.
+    pub native_filters: Vec<Value>,
     /// In the order in which a request meets them.
     pub filters: Vec<WasmFilter>,
     /// The first is what stands behind the gateway, if there is an upstream.
@@ -209,6 +211,7 @@ pub struct Bootstrap {
     pub proxy_protocol: bool,
     pub stats_tags: Vec<StatsTag>,
     /// One line for each request, in Envoy's format language. It names no path or field by default: they carry tokens.
+    /// Empty: no access log.
     pub access_log: String,
 }
 
@@ -227,6 +230,7 @@ impl Bootstrap {
 
     fn new(clusters: Vec<Cluster>, direct_status: Option<u16>) -> Self {
         Self {
+            native_filters: Vec::new(),
             filters: Vec::new(),
             clusters,
             direct_status,
@@ -251,6 +255,17 @@ impl Bootstrap {
         self
     }
 
+    /// Adds one of Envoy's own filters: its name, the name of its message after `envoy.extensions.filters.http.`, for
+    /// instance `jwt_authn.v3.JwtAuthentication`, and the message's members.
+    #[must_use]
+    pub fn native_filter(mut self, name: &str, message: &str, mut members: Value) -> Self {
+        if let Some(members) = members.as_object_mut() {
+            members.insert("@type".to_owned(), json!(format!("{TYPES}envoy.extensions.filters.http.{message}")));
+        }
+        self.native_filters.push(json!({"name": name, "typed_config": members}));
+        self
+    }
+
     /// Adds a cluster that filters may call.
     #[must_use]
     pub fn cluster(mut self, cluster: Cluster) -> Self {
@@ -265,7 +280,7 @@ impl Bootstrap {
         self
     }
 
-    /// Sets the format of the access log line.
+    /// Sets the format of the access log line; empty: no access log.
     #[must_use]
     pub fn access_log(mut self, format: impl Into<String>) -> Self {
         self.access_log = format.into();
@@ -311,6 +326,7 @@ impl Bootstrap {
 
     fn connection_manager(&self) -> Value {
         let mut filters = self.set_metadata();
+        filters.extend(self.native_filters.iter().cloned());
         filters.extend(self.filters.iter().map(WasmFilter::to_json));
         filters.push(json!({
             "name": "envoy.filters.http.router",
@@ -327,14 +343,21 @@ impl Bootstrap {
             "http_protocol_options": {"enable_trailers": true},
             "http_filters": filters,
             "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [self.route()]}]},
-            "access_log": [{
-                "name": "log",
-                "typed_config": {
-                    "@type": format!("{TYPES}envoy.extensions.access_loggers.stream.v3.StderrAccessLog"),
-                    "log_format": {"text_format_source": {"inline_string": format!("{}\n", self.access_log)}},
-                },
-            }],
+            "access_log": self.access_logs(),
         })
+    }
+
+    fn access_logs(&self) -> Value {
+        if self.access_log.is_empty() {
+            return json!([]);
+        }
+        json!([{
+            "name": "log",
+            "typed_config": {
+                "@type": format!("{TYPES}envoy.extensions.access_loggers.stream.v3.StderrAccessLog"),
+                "log_format": {"text_format_source": {"inline_string": format!("{}\n", self.access_log)}},
+            },
+        }])
     }
 
     /// The filter that sets the dynamic metadata, if there is any.
