@@ -6,6 +6,7 @@ mod credentials;
 mod driver;
 mod driver_races;
 mod fixture;
+mod host_crypto;
 mod hostile;
 mod keys;
 mod late_body;
