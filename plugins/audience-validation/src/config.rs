@@ -17,10 +17,13 @@ use oauth_core::{
 use serde::Deserialize;
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 struct RawConfig {
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
     issuers: Option<Vec<RawIssuer>>,
     clock_skew_seconds: Option<u64>,
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
     resources: Option<Vec<RawResource>>,
     named_requirements: Option<BTreeMap<String, RawRequirement>>,
     public: Option<Vec<RawMatch>>,
@@ -35,8 +38,10 @@ struct RawConfig {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, expecting = "an object as {\"resource\": …}")]
 struct RawResource {
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
     resource: Option<String>,
     #[serde(rename = "match")]
     matches: Option<RawMatch>,
@@ -47,29 +52,38 @@ struct RawResource {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, expecting = "an object as {\"issuer\": …, \"audiences\": […]}")]
 struct RawAccept {
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
     issuer: Option<String>,
     audiences: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, expecting = "an object as {\"name\": …, \"match\": …, \"require\": …}")]
 struct RawRule {
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
     name: Option<String>,
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
     #[serde(rename = "match")]
     matches: Option<RawMatch>,
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
     require: Option<RawRequirement>,
     mode: Option<Mode>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, expecting = "an object as {\"allow_origins\": […]}")]
 struct RawCors {
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
     allow_origins: Option<Vec<String>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, expecting = "an object as {\"authorization\": \"remove\"}")]
 struct RawForward {
     claims_header: Option<String>,
@@ -78,6 +92,7 @@ struct RawForward {
 
 /// Whether a verdict decides.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Mode {
     /// It does.
@@ -89,6 +104,7 @@ pub(crate) enum Mode {
 
 /// What becomes of the credential of an allowed request.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum ForwardAuthorization {
     /// It goes upstream as it came.
@@ -161,6 +177,48 @@ impl Settings {
             settings.notes = problems.notes().iter().map(|note| format!("{} {}", note.path, note.message)).collect();
         }
         problems.into_result(settings)
+    }
+}
+
+/// The JSON Schema of the configuration. What it cannot say, such as ranges that depend on each other, is still checked
+/// when the filter loads.
+#[cfg(not(target_family = "wasm"))]
+#[must_use]
+pub fn schema() -> String {
+    let mut schema = schemars::schema_for!(RawConfig).to_value();
+    if let Some(root) = schema.as_object_mut() {
+        root.insert("title".to_owned(), "Configuration of audience-validation".into());
+    }
+    forbid_null(&mut schema);
+    format!("{schema:#}\n")
+}
+
+/// A member that is not given is left out, never null.
+#[cfg(not(target_family = "wasm"))]
+fn forbid_null(schema: &mut serde_json::Value) {
+    use serde_json::Value;
+    match schema {
+        Value::Object(members) => {
+            members.retain(|name, value| !(name == "default" && value.is_null()));
+            if let Some(Value::Array(types)) = members.get_mut("type") {
+                types.retain(|name| name != "null");
+                if let [only] = types.as_slice() {
+                    let only = only.clone();
+                    members.insert("type".to_owned(), only);
+                }
+            }
+            if let Some(Value::Array(choices)) = members.get_mut("anyOf") {
+                choices.retain(|choice| choice.get("type").is_none_or(|name| name != "null"));
+                if let [Value::Object(only)] = choices.as_slice() {
+                    let only = only.clone();
+                    members.remove("anyOf");
+                    members.extend(only);
+                }
+            }
+            members.values_mut().for_each(forbid_null);
+        }
+        Value::Array(elements) => elements.iter_mut().for_each(forbid_null),
+        _ => {}
     }
 }
 
@@ -495,6 +553,16 @@ mod tests {
         assert_eq!(files.accept[0].audiences, ["files"]);
         assert_eq!(files.accept[1].audiences, ["https://tools.example/files"]);
         assert_eq!((files.rules.len(), rest.rules.len(), rest.accept.len()), (1, 0, 2));
+    }
+
+    /// `cargo xtask schema` writes the file anew.
+    #[test]
+    fn the_committed_schema_is_the_one_of_this_version() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/config.schema.json");
+        if std::env::var_os("FOURLEG_WRITE_SCHEMA").is_some() {
+            std::fs::write(path, schema()).unwrap();
+        }
+        assert_eq!(std::fs::read_to_string(path).unwrap(), schema(), "type `cargo xtask schema`");
     }
 
     #[test]

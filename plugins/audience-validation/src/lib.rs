@@ -10,6 +10,8 @@ mod config;
 mod policy;
 
 pub use config::Settings;
+#[cfg(not(target_family = "wasm"))]
+pub use config::schema;
 pub use policy::AudienceValidation;
 
 #[cfg(target_family = "wasm")]

@@ -5,6 +5,7 @@ use serde::Deserialize;
 
 /// Who is to verify signatures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum CryptoChoice {
     /// The proxy where it can, else the filter itself.

@@ -7,6 +7,7 @@ use crate::path::{Ambiguous, SafePath};
 
 /// `match` as configured.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 pub struct RawMatch {
     methods: Option<Vec<String>>,
@@ -16,6 +17,7 @@ pub struct RawMatch {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default)]
 struct RawPath {
     exact: Option<String>,

@@ -7,6 +7,7 @@ use crate::token::VerifiedToken;
 
 /// How an audience of a token is compared with an accepted one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum AudienceComparison {
     /// Code point by code point (RFC 7519 §2, StringOrURI).

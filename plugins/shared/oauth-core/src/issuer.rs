@@ -27,6 +27,7 @@ pub const TENANT_PLACEHOLDER: &str = "{tenantid}";
 
 /// How an issuer writes access tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Profile {
     /// RFC 9068: `typ` is `at+jwt`, and all of its required claims are there.

@@ -32,6 +32,7 @@ const MUTABLE_IDENTIFIERS: [&str; 5] = ["upn", "email", "preferred_username", "u
 
 /// `require` as configured.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, expecting = "an object as {\"scopes\": […]}")]
 pub struct RawRequirement {
     scopes: Option<Vec<String>>,
@@ -46,6 +47,7 @@ pub struct RawRequirement {
 
 /// `token_kind` as configured.
 #[derive(Clone, Copy, Debug, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
 pub enum RawTokenKind {
     /// A user's (the default).
@@ -58,13 +60,16 @@ pub enum RawTokenKind {
 
 /// An entry of `claims` as configured.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(
     deny_unknown_fields,
     default,
     expecting = "an object as {\"pointer\": \"/department\", \"any_of\": [\"finance\"]}"
 )]
 pub struct RawClaim {
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
     pointer: Option<String>,
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
     any_of: Option<Vec<Value>>,
 }
 

@@ -31,12 +31,14 @@ fn target(resource: &HttpsUrl) -> String {
 
 /// `protected_resource_metadata` as configured.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(
     deny_unknown_fields,
     default,
     expecting = "an object as {\"authorization_servers\": [\"https://idp.example\"]}"
 )]
 pub struct RawResourceMetadata {
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
     authorization_servers: Option<Vec<String>>,
     scopes_supported: Option<Vec<String>>,
     resource_name: Option<String>,

@@ -19,24 +19,29 @@ use super::{
 
 /// An entry of `issuers`.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, expecting = "an object as {\"issuer\": …, \"jwks\": …}")]
 pub struct RawIssuer {
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
     issuer: Option<String>,
     profile: Option<Profile>,
     algorithms: Option<Vec<String>>,
     token_types: Option<Vec<String>>,
     tenants: Option<Vec<String>>,
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
     jwks: Option<RawKeys>,
 }
 
 /// `cache`
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, expecting = "an object as {\"max_entries\": 4096}")]
 pub struct RawCache {
     max_entries: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, expecting = "an object with one of inline, remote, discovery")]
 struct RawKeys {
     inline: Option<serde_json::Value>,
@@ -45,9 +50,12 @@ struct RawKeys {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, expecting = "an object as {\"cluster\": …, \"uri\": …}")]
 struct RawRemote {
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
     cluster: Option<String>,
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
     uri: Option<String>,
     refresh_seconds: Option<u64>,
     cooldown_seconds: Option<u64>,
@@ -56,8 +64,10 @@ struct RawRemote {
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, expecting = "an object as {\"cluster\": …}")]
 struct RawDiscovery {
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
     cluster: Option<String>,
     metadata_uri: Option<String>,
     hosts: Option<BTreeMap<String, String>>,

@@ -11,6 +11,7 @@ use crate::reason::Reason;
 
 /// `actors` as configured.
 #[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, expecting = "an object as {\"required\": true, \"allowed\": [\"agent-1\"]}")]
 pub struct RawActors {
     required: Option<bool>,
