@@ -159,7 +159,8 @@ impl Issuers {
     /// Authenticates a token: finds its issuer among those at the positions that `accepts` names, and verifies it with
     /// the keys of that issuer and of no other.
     ///
-    /// `looked_again` is true once a fetch for an unknown key has been waited for: then an unknown key is refused.
+    /// `looked_again` is true once a callout for an unknown key has been waited for: then an unknown key is refused as
+    /// soon as that fetch has ended.
     #[must_use]
     pub fn authenticate(
         &self,
@@ -203,7 +204,7 @@ impl Issuers {
                 learned.cache.insert(token, Rc::clone(&authenticated));
                 Verification::Verified(authenticated)
             }
-            Err(Reason::UnknownKey) if !looked_again => self.look_again(learned, position, now),
+            Err(Reason::UnknownKey) => self.look_again(learned, position, looked_again, now),
             Err(reason) => Verification::Refused(reason),
         }
     }
@@ -252,18 +253,27 @@ impl Issuers {
         }
     }
 
-    /// A token names a key that is not in the set: the set may have been rotated since.
-    fn look_again(&self, learned: &mut Learned, position: usize, now: UnixTime) -> Verification {
+    /// A token names a key that is not in the set: the set may have been rotated since. A fetch of several callouts, as
+    /// discovery has them, is waited for to its end, and no second one is started.
+    fn look_again(
+        &self,
+        learned: &mut Learned,
+        position: usize,
+        looked_again: bool,
+        now: UnixTime,
+    ) -> Verification {
         let refused = Verification::Refused(Reason::UnknownKey);
         let (Some(trusted), Some(fetching)) = (self.trusted.get(position), learned.fetching.get_mut(position)) else {
             return refused;
         };
-        match &trusted.keys {
-            Keys::Fetched { source, schedule } if fetching.keys.start_for_unknown_key(*schedule, now) => {
-                fetching.callout(source).map_or(refused, Verification::AwaitKeys)
-            }
-            _ => refused,
-        }
+        let Keys::Fetched { source, schedule } = &trusted.keys else { return refused };
+        let on_its_way = if looked_again {
+            fetching.keys.is_under_way()
+        } else {
+            fetching.keys.start_for_unknown_key(*schedule, now)
+        };
+        let callout = on_its_way.then(|| fetching.callout(source)).flatten();
+        callout.map_or(refused, Verification::AwaitKeys)
     }
 }
 
