@@ -3,12 +3,15 @@
 mod attacks;
 mod audience;
 mod credentials;
+mod discovery;
 mod driver;
 mod driver_races;
+mod endpoint;
 mod fixture;
 mod host_crypto;
 mod hostile;
 mod keys;
 mod late_body;
 mod operator;
+mod rotation;
 mod tokens;
