@@ -2,9 +2,9 @@
 //! resources (RFC 9728).
 
 use filter_kit::{matching::Target, policy::Response, request::RequestHead};
-use oauth_core::{https_url::HttpsUrl, resource_metadata::ResourceMetadata};
+use oauth_core::resource_metadata::ResourceMetadata;
 
-use crate::config::{Resource, Settings};
+use crate::config::Settings;
 
 /// How long a browser may keep a preflight's answer, and anyone the metadata.
 const MAX_AGE: &str = "600";
@@ -55,24 +55,25 @@ fn preflight(settings: &Settings, request: &RequestHead, target: Target<'_>) -> 
     Some(Response { status: 204, headers, body: String::new(), code: "preflight" })
 }
 
-/// The metadata document that the request asks for. Where several resources share its path, the host decides.
+/// The metadata document that the request asks for. Where several resources share its place, the host decides.
 fn metadata_for<'a>(settings: &'a Settings, request: &RequestHead, target: Target<'_>) -> Option<&'a ResourceMetadata> {
     let asked = std::str::from_utf8(request.fields().only(":path")?).ok()?;
     let path = asked.split_once('?').map_or(asked, |(path, _)| path);
-    let of_path = |resource: &&Resource| {
-        let served = resource.metadata.as_ref().map(ResourceMetadata::target);
-        served == Some(asked) || (served == Some(path) && asked != path)
+    let served_at = |place: &'a str| {
+        let all = settings.resources.iter().filter_map(|resource| resource.metadata.as_ref());
+        all.filter(move |metadata| metadata.target() == place)
     };
-    let mut candidates = settings.resources.iter().filter(of_path);
+    // The name of a resource may have a query (RFC 9728 §3.1); any other query means nothing.
+    let targets =
+        settings.resources.iter().filter_map(|resource| resource.metadata.as_ref()).map(ResourceMetadata::target);
+    let place =
+        targets.clone().find(|served| *served == asked).or_else(|| targets.clone().find(|served| *served == path))?;
+    let mut candidates = served_at(place);
     let first = candidates.next()?;
-    let resource = if candidates.next().is_none() {
-        first
-    } else {
-        let host_of = |resource: &Resource| HttpsUrl::parse(&resource.resource).map(|url| url.host());
-        let mut candidates = settings.resources.iter().filter(of_path);
-        candidates.find(|resource| host_of(resource).as_deref() == target.host)?
-    };
-    resource.metadata.as_ref()
+    if candidates.next().is_none() {
+        return Some(first);
+    }
+    served_at(place).find(|metadata| target.host == Some(metadata.host()))
 }
 
 /// RFC 9728 §3.2: anyone may read it, from any origin.
@@ -86,7 +87,8 @@ fn serve(metadata: &ResourceMetadata, method: &str) -> Response {
                 ("cache-control", format!("public, max-age={MAX_AGE}")),
                 any_origin,
             ],
-            body: if method == "GET" { metadata.document().to_owned() } else { String::new() },
+            // For HEAD too: the proxy sends its length and type without it (RFC 9110 §9.3.2).
+            body: metadata.document().to_owned(),
             code: "resource_metadata",
         },
         "OPTIONS" => Response {

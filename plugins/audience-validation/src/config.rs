@@ -312,6 +312,14 @@ impl RawConfig {
             for other in &resources {
                 if made.resource == other.resource {
                     problems.add(at(&place, "resource"), "is there twice: expected each resource once");
+                } else if let (Some(a), Some(b)) = (&made.metadata, &other.metadata)
+                    && a.shares_its_place_with(b)
+                {
+                    // RFC 9728 §3.3: a document must name the resource that its URL was built from.
+                    problems.add(
+                        at(&place, "protected_resource_metadata"),
+                        format!("is in the same place as that of {}: expected it at one of them", other.resource),
+                    );
                 } else if let (Some(a), Some(b)) = (&made.matches, &other.matches)
                     && a.ties_with(b)
                 {

@@ -1,5 +1,7 @@
 //! The head of a request, as a policy sees it.
 
+use std::net::Ipv6Addr;
+
 use crate::{fields::Fields, path::SafePath};
 
 /// Method, target and header fields. Bytes that a client chose stay bytes.
@@ -56,7 +58,8 @@ impl RequestHead {
     pub fn host(&self) -> Option<String> {
         let authority = std::str::from_utf8(self.fields.only(":authority")?).ok()?;
         let (host, port) = match authority.strip_prefix('[') {
-            Some(rest) => rest.split_once(']')?,
+            // RFC 3986 §3.2.2: in brackets there is an address, never a name.
+            Some(rest) => rest.split_once(']').filter(|(address, _)| address.parse::<Ipv6Addr>().is_ok())?,
             None => authority.split_at_checked(authority.find(':').unwrap_or(authority.len()))?,
         };
         let port = port.strip_prefix(':').unwrap_or(port);
@@ -191,6 +194,8 @@ mod tests {
             "user@tools.example",
             "tools.example/x",
             "[::1",
+            "[tools.example]",
+            "[tools.example]:80",
             "caf\u{e9}",
             "tools.example:80@evil.example",
             "[::1]evil:80",

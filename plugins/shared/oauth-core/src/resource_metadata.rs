@@ -51,6 +51,7 @@ pub struct RawResourceMetadata {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ResourceMetadata {
     url: String,
+    host: String,
     target: String,
     document: String,
 }
@@ -87,7 +88,10 @@ impl RawResourceMetadata {
         let resource = parsed?;
         let target = target(&resource);
         let url = format!("{}{target}", resource.origin());
-        Some(ResourceMetadata { url, target, document: Value::Object(document.0).to_string() })
+        let host = resource.host();
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(&host);
+        let host = host.strip_suffix('.').unwrap_or(host).to_owned();
+        Some(ResourceMetadata { url, host, target, document: Value::Object(document.0).to_string() })
     }
 
     /// RFC 9728 §2, and at least one as MCP requires.
@@ -156,6 +160,18 @@ impl ResourceMetadata {
         &self.url
     }
 
+    /// The host of the resource, without port, brackets, case and trailing dot.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Whether a request cannot tell the two documents apart: hosts are compared without port.
+    #[must_use]
+    pub fn shares_its_place_with(&self, other: &Self) -> bool {
+        self.host == other.host && self.target == other.target
+    }
+
     /// Path and query under which it is served.
     #[must_use]
     pub fn target(&self) -> &str {
@@ -193,6 +209,18 @@ mod tests {
     fn mistakes(resource: &str, block: &Value) -> Vec<String> {
         let (_, problems) = settings(resource, block);
         problems.as_slice().iter().map(|problem| format!("{} {}", problem.path, problem.message)).collect()
+    }
+
+    /// PRM-03
+    #[test]
+    fn documents_of_one_host_and_path_share_their_place() {
+        let made = |resource| settings(resource, &json!({"authorization_servers": ["https://idp.example"]})).0.unwrap();
+        assert_eq!(made("https://[::1]:8443/a").host(), "::1");
+        assert_eq!(made("https://Tools.Example.:8443/a").host(), "tools.example");
+        let share = |a, b| made(a).shares_its_place_with(&made(b));
+        assert!(share("https://h", "https://h/") && share("https://h/a", "https://H:8443/a"));
+        assert!(!share("https://h/a", "https://h/a/") && !share("https://h/a", "https://i/a"));
+        assert!(!share("https://h/a", "https://h/a?x"));
     }
 
     /// PRM-01
