@@ -34,12 +34,12 @@ use crate::{
 pub struct AudienceValidation;
 
 /// The address of the client, for `source_cidrs`.
-const SOURCE: PropertyPath = &["source", "address"];
+const SOURCE: PropertyPath = PropertyPath::known("source\0address");
 
 /// The names of further requirements that the route asks for.
-const ROUTE_REQUIRE: PropertyPath = &["xds", "route_metadata", "filter_metadata", "fourleg", "require"];
+const ROUTE_REQUIRE: PropertyPath = PropertyPath::known("xds\0route_metadata\0filter_metadata\0fourleg\0require");
 
-const PROPERTIES: &[PropertyPath] = &[SOURCE, ROUTE_REQUIRE];
+static PROPERTIES: [PropertyPath; 2] = [SOURCE, ROUTE_REQUIRE];
 
 /// The key of the audit record.
 const AUDIT: &str = "fourleg.audit.audience_validation";
@@ -90,7 +90,7 @@ impl Policy for AudienceValidation {
     }
 
     fn properties(settings: &Settings) -> &[PropertyPath] {
-        if settings.reads_properties() { PROPERTIES } else { &[] }
+        if settings.reads_properties() { &PROPERTIES } else { &[] }
     }
 
     fn notes(settings: &Settings) -> &[String] {

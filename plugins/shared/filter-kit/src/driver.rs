@@ -365,7 +365,7 @@ impl<P: Policy> Handle<P> {
         // Read before any edit of ours, since edits can change what the proxy says.
         let settings = self.0.borrow().settings.clone();
         let paths = settings.as_deref().map(P::properties).unwrap_or_default();
-        let properties = paths.iter().map(|path| match host::property(path) {
+        let properties = paths.iter().map(|path| match host::property(path.joined()) {
             Ok(Some(value)) => Property::Value(value),
             Ok(None) => Property::Absent,
             Err(_) => Property::Unreadable,
@@ -559,7 +559,7 @@ impl<P: Policy> Handle<P> {
             Some(stream) => std::mem::take(&mut stream.identity_fields),
             None => return Verdict::Hold,
         };
-        if edit(&identity, edits).is_err() {
+        if edit(&identity, edits, P::READ_ONLY_STATE).is_err() {
             return self.deny(id, Denial::plain(Reason::InternalFault).into());
         }
         self.end(id, Phase::Allowed);
@@ -662,7 +662,7 @@ enum Wait<W> {
 }
 
 /// Makes the edits, in the effective context.
-fn edit(identity_fields: &[Vec<u8>], edits: &RequestEdits) -> Result<(), host::Refused> {
+fn edit(identity_fields: &[Vec<u8>], edits: &RequestEdits, read_only: &[&str]) -> Result<(), host::Refused> {
     for name in identity_fields.iter().map(Vec::as_slice).chain(edits.remove.iter().map(String::as_bytes)) {
         host::remove_field(Map::RequestHeaders, name)?;
     }
@@ -670,6 +670,11 @@ fn edit(identity_fields: &[Vec<u8>], edits: &RequestEdits) -> Result<(), host::R
         host::replace_field(Map::RequestHeaders, name.as_bytes(), value.as_bytes())?;
     }
     for (key, value) in &edits.state {
+        // A key that another filter wrote first keeps that filter's word on who may write it, so it is not read-only:
+        // our value would be taken, and could be replaced after us.
+        if read_only.contains(key) && host::property(key)?.is_some() {
+            return Err(host::Refused(0));
+        }
         host::set_state(key, value)?;
     }
     Ok(())

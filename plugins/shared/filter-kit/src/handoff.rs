@@ -11,7 +11,7 @@ pub const TOKEN: &str = "fourleg.token";
 pub const SUBJECT_TOKEN: &str = "fourleg.subject_token";
 
 /// The version of the hand-off's form.
-const VERSION: u8 = 1;
+pub(crate) const VERSION: u8 = 1;
 
 /// The entry for a request whose token was verified and is meant for `resource`. `profile` is the issuer's.
 #[must_use]

@@ -237,10 +237,9 @@ pub(crate) fn take_wake(queue: u32) -> Result<()> {
     take(status, data, size).map(drop)
 }
 
-/// The value of a property; an absent one is not an error.
-pub(crate) fn property(path: &[&str]) -> Result<Option<Vec<u8>>> {
+/// The value of a property, its path joined by NUL; an absent one is not an error.
+pub(crate) fn property(path: &str) -> Result<Option<Vec<u8>>> {
     const NOT_FOUND: u32 = 1;
-    let path = path.join("\0");
     let (mut data, mut size) = (ptr::null_mut(), 0);
     // SAFETY: the host reads the path and writes a pointer and a size.
     let status = unsafe { raw::proxy_get_property(path.as_ptr(), path.len(), &raw mut data, &raw mut size) };

@@ -13,6 +13,7 @@ pub mod matching;
 pub mod path;
 pub mod policy;
 pub mod request;
+pub mod token_source;
 pub mod verify_signature;
 
 #[cfg(target_family = "wasm")]

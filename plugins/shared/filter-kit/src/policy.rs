@@ -1,6 +1,6 @@
 //! A filter's decision as a pure function over a consumed state: effects are data.
 
-use std::time::Duration;
+use std::{borrow::Cow, time::Duration};
 
 use oauth_core::{config::Problems, denial::Denial, jose::Crypto, time::UnixTime};
 
@@ -113,8 +113,29 @@ pub trait Policy: 'static {
     fn equip(_settings: &mut Self::Settings, _crypto: Crypto) {}
 }
 
-/// The path of a property, as `["source", "address"]`.
-pub type PropertyPath = &'static [&'static str];
+/// The path of a property, as the proxy takes it: its parts joined by NUL.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PropertyPath(Cow<'static, str>);
+
+impl PropertyPath {
+    /// A path that is known, as `"source\0address"`.
+    #[must_use]
+    pub const fn known(joined: &'static str) -> Self {
+        Self(Cow::Borrowed(joined))
+    }
+
+    /// A path of these parts. A part that holds a NUL would be two, so the configuration must not let one in.
+    #[must_use]
+    pub fn of(parts: &[&str]) -> Self {
+        Self(Cow::Owned(parts.join("\0")))
+    }
+
+    /// The joined parts.
+    #[must_use]
+    pub fn joined(&self) -> &str {
+        &self.0
+    }
+}
 
 /// A key of the filter state and its value.
 pub type StateEntry = (&'static str, Vec<u8>);

@@ -52,6 +52,9 @@ pub enum Reason {
     DeadlineExceeded,
     UpgradeRefused,
     HeadersUnreadable,
+    TokenNotHandedOver,
+    TokenNotVerified,
+    CredentialChanged,
     InternalFault,
 }
 
@@ -136,6 +139,9 @@ impl Reason {
         Self::DeadlineExceeded,
         Self::UpgradeRefused,
         Self::HeadersUnreadable,
+        Self::TokenNotHandedOver,
+        Self::TokenNotVerified,
+        Self::CredentialChanged,
         Self::InternalFault,
     ];
 
@@ -254,6 +260,16 @@ impl Reason {
             Self::UpgradeRefused => refusal(403, "upgrade_refused", "protocol upgrades are not accepted here"),
             // RFC 9110 §5.5.
             Self::HeadersUnreadable => request("headers_unreadable", "the request headers cannot be read"),
+            // RFC 9110 §15.6.4: the filter that verifies tokens did not run before this one, or what it left cannot be read.
+            Self::TokenNotHandedOver => {
+                refusal(503, "token_not_handed_over", "no verified token was handed to this check")
+            }
+            // RFC 9110 §15.6.4: the filter that verifies tokens enforces nothing, so no token would do.
+            Self::TokenNotVerified => refusal(503, "token_not_verified", "the access token was not verified"),
+            // RFC 9110 §15.6.4: what would go upstream is not what was verified.
+            Self::CredentialChanged => {
+                refusal(503, "credential_changed", "the credential is not the one that was verified")
+            }
             // RFC 9110 §15.6.4: our own fault is never a reason to let a request pass.
             Self::InternalFault => refusal(503, "internal_fault", "the request could not be checked"),
         }
@@ -346,6 +362,9 @@ mod tests {
             (Reason::DeadlineExceeded, 503, None),
             (Reason::UpgradeRefused, 403, None),
             (Reason::HeadersUnreadable, 400, Some("invalid_request")),
+            (Reason::TokenNotHandedOver, 503, None),
+            (Reason::TokenNotVerified, 503, None),
+            (Reason::CredentialChanged, 503, None),
             (Reason::InternalFault, 503, None),
         ];
         let listed: Vec<Reason> = table.iter().map(|row| row.0).collect();

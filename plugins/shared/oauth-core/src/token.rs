@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::claims::Claims;
-use crate::issuer::Issuer;
+use crate::issuer::{Issuer, Profile};
 use crate::jose::{Algorithm, Compact, Crypto, Header, KeySet};
 use crate::json;
 use crate::kind;
@@ -62,6 +62,23 @@ impl Unverified {
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.header.key_id()
+    }
+
+    /// The claims, if this is an access token of the profile that is bound to no key. It proves nothing of them: for a
+    /// token that somebody else has verified, who does not look at these.
+    ///
+    /// # Errors
+    /// [`Reason::TypeNotAllowed`], [`Reason::CriticalHeader`] or [`Reason::EmbeddedKey`], [`Reason::ClaimInvalid`] or
+    /// [`Reason::ClaimMissing`], [`Reason::NotAnAccessToken`], [`Reason::BindingUnchecked`].
+    pub fn access_token_claims(self, profile: Profile) -> Result<Claims, Reason> {
+        let type_proof = Issuer::new("", profile).judge_type(self.header.media_type())?;
+        self.header.require_plain()?;
+        let claims = Claims::from_members(self.members, profile)?;
+        kind::require_access_token(&claims, profile, type_proof)?;
+        if claims.is_bound() {
+            return Err(Reason::BindingUnchecked);
+        }
+        Ok(claims)
     }
 
     /// Verifies the token as one of `issuer`, whose keys are `keys`, at the time `now`.
