@@ -7,8 +7,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use filter_kit::{
-    policy::{Callout, CalloutOutcome, Input, Note, Policy, RequestEdits, Step},
-    request::RequestHead,
+    handoff,
+    policy::{Callout, CalloutOutcome, Input, Note, Policy, PropertyPath, RequestEdits, StateEntry, Step},
+    request::{Property, RequestHead},
+    token_source::{Presented, RawTokenSource, TokenSource},
 };
 use oauth_core::{
     config::{self, Problems},
@@ -28,6 +30,18 @@ pub struct Script {
     routes: BTreeMap<String, Vec<Act>>,
     /// Shared callouts to start at configure and again at each tick.
     upkeep: Vec<Call>,
+    /// What acts of a path read from the request's head, by the act's position.
+    #[serde(skip)]
+    readers: BTreeMap<String, BTreeMap<usize, Reader>>,
+    #[serde(skip)]
+    properties: Vec<PropertyPath>,
+}
+
+/// What an act reads, and the position of its first property.
+#[derive(Clone, Debug)]
+enum Reader {
+    Token(TokenSource, usize),
+    Property(usize),
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -39,6 +53,33 @@ enum Act {
     ReadBody(ReadBody),
     /// Asks for the same call for ever.
     CallForever(Call),
+    /// Denies without a verified token from there; the trace says whose and for what.
+    RequireToken(RawTokenSource),
+    /// Puts a property into a field, if there is one.
+    CopyProperty(CopyProperty),
+    /// Writes the filter state that only audience-validation may write.
+    WriteState(WriteState),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct CopyProperty {
+    path: Vec<String>,
+    header: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct WriteState {
+    key: StateKey,
+    value: String,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum StateKey {
+    Token,
+    SubjectToken,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -72,6 +113,10 @@ pub struct Place {
     path: String,
     next: usize,
     trace: Vec<String>,
+    /// What the acts that read have read; `None` if there is nothing.
+    read: BTreeMap<usize, Result<Option<String>, Reason>>,
+    set: Vec<(String, String)>,
+    state: Vec<StateEntry>,
 }
 
 /// What the root knows.
@@ -98,6 +143,50 @@ impl Call {
     }
 }
 
+impl Script {
+    fn prepare(&mut self, problems: &mut Problems) {
+        for (path, acts) in &self.routes {
+            for (position, act) in acts.iter().enumerate() {
+                let first = self.properties.len();
+                let reader = match act {
+                    Act::RequireToken(raw) => {
+                        let source = RawTokenSource::settings(Some(raw), "require_token", problems);
+                        self.properties.extend_from_slice(source.properties());
+                        Reader::Token(source, first)
+                    }
+                    Act::CopyProperty(copy) => {
+                        let parts: Vec<&str> = copy.path.iter().map(String::as_str).collect();
+                        self.properties.push(PropertyPath::of(&parts));
+                        Reader::Property(first)
+                    }
+                    _ => continue,
+                };
+                self.readers.entry(path.clone()).or_default().insert(position, reader);
+            }
+        }
+    }
+}
+
+impl Reader {
+    fn read(&self, request: &RequestHead) -> Result<Option<String>, Reason> {
+        match self {
+            Self::Token(source, first) => source.read(request, *first).map(|presented| {
+                Some(match presented {
+                    Presented::Public => "public".to_owned(),
+                    Presented::Token(token) => {
+                        format!("token:{}@{}", token.claims().subject().unwrap_or("?"), token.resource().unwrap_or("?"))
+                    }
+                })
+            }),
+            Self::Property(position) => match request.property(*position) {
+                Property::Value(value) => Ok(Some(String::from_utf8_lossy(value).into_owned())),
+                Property::Absent => Ok(None),
+                Property::Unreadable => Err(Reason::InternalFault),
+            },
+        }
+    }
+}
+
 impl Policy for Probe {
     const NAME: &'static str = "driver_probe";
     type Settings = Script;
@@ -105,13 +194,23 @@ impl Policy for Probe {
     type Waiting = Place;
 
     fn configure(document: &[u8]) -> Result<(Script, Self::Shared), Problems> {
-        let (script, problems) = config::read(document);
+        let (mut script, mut problems) = config::read::<Script>(document);
+        if let Some(script) = &mut script {
+            script.prepare(&mut problems);
+        }
         Ok((problems.into_result(script)?, Learned::default()))
+    }
+
+    fn properties(script: &Script) -> &[PropertyPath] {
+        &script.properties
     }
 
     fn begin(script: &Script, _: &mut Self::Shared, request: &RequestHead, _: UnixTime) -> Step<Place> {
         let path = request.fields().only(":path").map(|path| String::from_utf8_lossy(path).into_owned());
-        next(script, Place { path: path.unwrap_or_default(), ..Place::default() })
+        let path = path.unwrap_or_default();
+        let readers = script.readers.get(&path).into_iter().flatten();
+        let read = readers.map(|(act, reader)| (*act, reader.read(request))).collect();
+        next(script, Place { path, read, ..Place::default() })
     }
 
     fn resume(
@@ -169,17 +268,47 @@ fn told(outcome: CalloutOutcome<'_>) -> String {
     }
 }
 
-fn next(script: &Script, place: Place) -> Step<Place> {
-    match script.routes.get(&place.path).and_then(|acts| acts.get(place.next)) {
-        Some(Act::Allow(edits)) => {
-            let mut set: Vec<(String, String)> = edits.set.clone().into_iter().collect();
-            set.push(("x-probe-trace".to_owned(), place.trace.join(" ")));
-            Step::Allow(RequestEdits { remove: edits.remove.clone(), set, ..RequestEdits::default() })
+fn next(script: &Script, mut place: Place) -> Step<Place> {
+    let acts = script.routes.get(&place.path).map(Vec::as_slice).unwrap_or_default();
+    while let Some(act) = acts.get(place.next) {
+        match act {
+            Act::Allow(edits) => {
+                let mut set: Vec<(String, String)> = edits.set.clone().into_iter().collect();
+                set.append(&mut place.set);
+                set.push(("x-probe-trace".to_owned(), place.trace.join(" ")));
+                let state = place.state;
+                return Step::Allow(RequestEdits {
+                    remove: edits.remove.clone(),
+                    set,
+                    state,
+                    ..RequestEdits::default()
+                });
+            }
+            Act::Call(call) | Act::CallForever(call) => return Step::Call(call.callout(), place),
+            Act::ReadBody(read) => return Step::ReadBody { limit: read.limit, then: place },
+            Act::Deny => break,
+            Act::RequireToken(_) | Act::CopyProperty(_) => {
+                let read = match place.read.remove(&place.next) {
+                    Some(Ok(read)) => read,
+                    Some(Err(reason)) => return Step::Deny(Denial::plain(reason).into()),
+                    None => return Step::Deny(Denial::plain(Reason::InternalFault).into()),
+                };
+                match act {
+                    Act::CopyProperty(copy) => place.set.extend(read.map(|read| (copy.header.clone(), read))),
+                    _ => place.trace.extend(read),
+                }
+            }
+            Act::WriteState(write) => {
+                let key = match write.key {
+                    StateKey::Token => handoff::TOKEN,
+                    StateKey::SubjectToken => handoff::SUBJECT_TOKEN,
+                };
+                place.state.push((key, write.value.clone().into_bytes()));
+            }
         }
-        Some(Act::Call(call) | Act::CallForever(call)) => Step::Call(call.callout(), place),
-        Some(Act::ReadBody(read)) => Step::ReadBody { limit: read.limit, then: place },
-        Some(Act::Deny) | None => Step::Deny(Denial::plain(Reason::ResourceUnknown).into()),
+        place.next = place.next.saturating_add(1);
     }
+    Step::Deny(Denial::plain(Reason::ResourceUnknown).into())
 }
 
 #[cfg(target_family = "wasm")]

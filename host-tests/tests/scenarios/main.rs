@@ -8,6 +8,7 @@ mod driver;
 mod driver_races;
 mod endpoint;
 mod fixture;
+mod handoff;
 mod host_crypto;
 mod hostile;
 mod keys;
