@@ -2,6 +2,8 @@
 
 mod attacks;
 mod audience;
+mod confused_deputy;
+mod cors;
 mod credentials;
 mod discovery;
 mod driver;
@@ -11,8 +13,12 @@ mod fixture;
 mod handoff;
 mod host_crypto;
 mod hostile;
+mod identity_headers;
 mod keys;
 mod late_body;
+mod metadata;
 mod operator;
+mod paths;
 mod rotation;
+mod shadow;
 mod tokens;

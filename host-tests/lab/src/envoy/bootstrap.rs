@@ -209,6 +209,9 @@ pub struct Bootstrap {
     pub filter_metadata: Value,
     /// Clients begin with a PROXY protocol header that says where they come from.
     pub proxy_protocol: bool,
+    /// How Envoy treats paths before any filter: members of its connection manager, as `normalize_path` and
+    /// `merge_slashes`. None by default, as in Envoy.
+    path_handling: Value,
     pub stats_tags: Vec<StatsTag>,
     /// One line for each request, in Envoy's format language. It names no path or field by default: they carry tokens.
     /// Empty: no access log.
@@ -242,6 +245,7 @@ impl Bootstrap {
             route_metadata: json!({}),
             filter_metadata: json!({}),
             proxy_protocol: false,
+            path_handling: json!({}),
             stats_tags: Vec::new(),
             access_log: "[access] %REQ(:METHOD)% %PROTOCOL% %RESPONSE_CODE% %RESPONSE_CODE_DETAILS% %RESPONSE_FLAGS%"
                 .to_owned(),
@@ -277,6 +281,13 @@ impl Bootstrap {
     #[must_use]
     pub fn port(mut self, port: u16) -> Self {
         self.port = port;
+        self
+    }
+
+    /// Sets how Envoy treats paths before any filter, for instance `{"normalize_path": true, "merge_slashes": true}`.
+    #[must_use]
+    pub fn path_handling(mut self, members: Value) -> Self {
+        self.path_handling = members;
         self
     }
 
@@ -332,7 +343,7 @@ impl Bootstrap {
             "name": "envoy.filters.http.router",
             "typed_config": {"@type": format!("{TYPES}envoy.extensions.filters.http.router.v3.Router")},
         }));
-        json!({
+        let mut manager = json!({
             "@type": format!("{TYPES}envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
             "stat_prefix": "gateway",
             // As at the edge: the client's address is that of its connection, not what it writes in X-Forwarded-For.
@@ -344,7 +355,11 @@ impl Bootstrap {
             "http_filters": filters,
             "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [self.route()]}]},
             "access_log": self.access_logs(),
-        })
+        });
+        if let (Some(members), Some(more)) = (manager.as_object_mut(), self.path_handling.as_object()) {
+            members.extend(more.clone());
+        }
+        manager
     }
 
     fn access_logs(&self) -> Value {
