@@ -2,9 +2,11 @@
 
 mod attacks;
 mod audience;
+mod cache;
 mod confused_deputy;
 mod cors;
 mod credentials;
+mod dialects;
 mod discovery;
 mod driver;
 mod driver_races;
@@ -19,6 +21,7 @@ mod late_body;
 mod metadata;
 mod operator;
 mod paths;
+mod requirements;
 mod rotation;
 mod shadow;
 mod tokens;
