@@ -186,10 +186,13 @@ fn attacks() -> Vec<String> {
     paths
 }
 
+/// What some server does to a path.
+type Step = fn(&[u8]) -> Vec<u8>;
+
 /// Every way in which some server may read a path: escapes decoded once or more, `\` as `/`, slashes merged, parameters
 /// cut off, dot segments taken out, what ends a name in some language or file system dropped, in any order.
 fn readings(path: &[u8]) -> BTreeSet<Vec<u8>> {
-    let steps: [fn(&[u8]) -> Vec<u8>; 8] = [
+    let steps: [Step; 8] = [
         decoded,
         |path| path.iter().map(|byte| if *byte == b'\\' { b'/' } else { *byte }).collect(),
         |path| {
@@ -545,8 +548,8 @@ mod rewritten {
                     format!("{settings} asked as {:?}", String::from_utf8_lossy(&asked.path))
                 });
             }
-            for good in first_good..sent.len() {
-                assert!(received.iter().any(|entry| number(&entry.request.headers) == good), "{:?}", sent[good]);
+            for (good, request) in sent.iter().enumerate().skip(first_good) {
+                assert!(received.iter().any(|entry| number(&entry.request.headers) == good), "{request:?}");
             }
             assert!(traps(&running.logs()).is_empty());
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fourleg_harness::{Outcome, Protocol, Request, Runner, Running, get, post, request};
+use fourleg_harness::{Outcome, Protocol, Request, Running, get, post, request};
 use fourleg_lab::mint::{Algorithm, stranger};
 use fourleg_tests::scenarios;
 use serde_json::{Value, json};
