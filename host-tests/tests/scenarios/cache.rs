@@ -118,9 +118,9 @@ scenarios! {
         gateway.send(get("/files").bearer(&token)).allowed();
     }
 
-    /// Without a cache, with one that is too small for all, and with the usual one, the answers are the same.
+    /// Without a cache and with one that is too small for all, the answers are the same.
     fn the_size_of_the_cache_changes_no_answer(runner) {
-        for entries in [0, 1, 4, 4096] {
+        for entries in [0, 1, 8] {
             let gateway = runner.start(gateway(json!({"cache": {"max_entries": entries}}))).unwrap();
             let good: Vec<String> = (0..24).map(|_| sign(token(&*gateway))).collect();
             let bad = sign(token(&*gateway).claim("exp", gateway.now() - 1));

@@ -50,9 +50,14 @@ fn rfc9068() -> Product {
         "client_id": "s6BhdRkqt3", "scope": "tools:read tools:write", "acr": "urn:mfa", "amr": ["otp"], "roles": ["auditor"],
     });
     Product {
-        profile: "rfc9068", issuer: "https://as.example.com/t1".into(), typ: Some("at+jwt"),
-        application: with(user.clone(), json!({"sub": "s6BhdRkqt3", "acr": null, "amr": null})), user,
-        client: "s6BhdRkqt3", scope: "tools:read", role: Some("auditor"),
+        profile: "rfc9068",
+        issuer: "https://as.example.com/t1".into(),
+        typ: Some("at+jwt"),
+        application: with(user.clone(), json!({"sub": "s6BhdRkqt3", "acr": null, "amr": null})),
+        user,
+        client: "s6BhdRkqt3",
+        scope: "tools:read",
+        role: Some("auditor"),
     }
 }
 
@@ -66,14 +71,23 @@ fn keycloak() -> Product {
         "scope": "openid email profile tools:read", "email_verified": true, "name": "Alice Example",
         "preferred_username": "alice", "email": "alice@example.com",
     });
-    let application = with(user.clone(), json!({
-        "sid": null, "name": null, "email": null, "email_verified": false, "client_id": "agent-1", "clientHost": "10.0.0.7",
-        "clientAddress": "10.0.0.7", "preferred_username": "service-account-agent-1",
-        "sub": "a9993e36-4706-416a-ba3e-25717850c26c", "scope": "email profile tools:read",
-    }));
+    let application = with(
+        user.clone(),
+        json!({
+            "sid": null, "name": null, "email": null, "email_verified": false, "client_id": "agent-1", "clientHost": "10.0.0.7",
+            "clientAddress": "10.0.0.7", "preferred_username": "service-account-agent-1",
+            "sub": "a9993e36-4706-416a-ba3e-25717850c26c", "scope": "email profile tools:read",
+        }),
+    );
     Product {
-        profile: "keycloak", issuer: "https://idp.example/realms/agents".into(), typ: Some("JWT"), user, application,
-        client: "agent-1", scope: "tools:read", role: Some("tools/reader"),
+        profile: "keycloak",
+        issuer: "https://idp.example/realms/agents".into(),
+        typ: Some("JWT"),
+        user,
+        application,
+        client: "agent-1",
+        scope: "tools:read",
+        role: Some("tools/reader"),
     }
 }
 
@@ -85,8 +99,14 @@ fn okta() -> Product {
     });
     let application = with(user.clone(), json!({"uid": null, "scp": ["tools:read"], "sub": "0oa4bcdefgHIJKLmn5d7"}));
     Product {
-        profile: "okta", issuer: "https://dev-1.okta.com/oauth2/default".into(), typ: None, user, application,
-        client: "0oa4bcdefgHIJKLmn5d7", scope: "tools:read", role: None,
+        profile: "okta",
+        issuer: "https://dev-1.okta.com/oauth2/default".into(),
+        typ: None,
+        user,
+        application,
+        client: "0oa4bcdefgHIJKLmn5d7",
+        scope: "tools:read",
+        role: None,
     }
 }
 
@@ -96,12 +116,21 @@ fn auth0() -> Product {
         "aud": [R, "https://my-domain.auth0.com/userinfo"], "azp": "K1AUPhZq8mRi0Q0pjhkfu1D7y6KjDQja",
         "scope": "openid profile tools:read", "permissions": ["tools:read"],
     });
-    let application = with(user.clone(), json!({
-        "sub": "K1AUPhZq8mRi0Q0pjhkfu1D7y6KjDQja@clients", "aud": R, "scope": "tools:read", "gty": "client-credentials",
-    }));
+    let application = with(
+        user.clone(),
+        json!({
+            "sub": "K1AUPhZq8mRi0Q0pjhkfu1D7y6KjDQja@clients", "aud": R, "scope": "tools:read", "gty": "client-credentials",
+        }),
+    );
     Product {
-        profile: "auth0", issuer: "https://my-domain.auth0.com/".into(), typ: Some("JWT"), user, application,
-        client: "K1AUPhZq8mRi0Q0pjhkfu1D7y6KjDQja", scope: "tools:read", role: None,
+        profile: "auth0",
+        issuer: "https://my-domain.auth0.com/".into(),
+        typ: Some("JWT"),
+        user,
+        application,
+        client: "K1AUPhZq8mRi0Q0pjhkfu1D7y6KjDQja",
+        scope: "tools:read",
+        role: None,
     }
 }
 
@@ -113,11 +142,23 @@ fn entra() -> Product {
         "roles": ["Auditor"], "scp": "tools:read Files.Write", "sub": "HKZpfaHyWadeOouYlitjrI-KffTm222X5rrV3xDqfKQ",
         "tid": TENANT, "uti": "fqiBqXLPj0eQa82S-IYFAA", "ver": "2.0",
     });
-    let application = with(user.clone(), json!({
-        "scp": null, "idtyp": "app", "roles": ["Files.Read.All"], "name": null, "preferred_username": null,
-        "oid": "3a5f0c9e-8b7d-4c6e-9f10-213243546576", "sub": "3a5f0c9e-8b7d-4c6e-9f10-213243546576",
-    }));
-    Product { profile: "entra", issuer, typ: Some("JWT"), user, application, client: CLIENT, scope: "tools:read", role: Some("Auditor") }
+    let application = with(
+        user.clone(),
+        json!({
+            "scp": null, "idtyp": "app", "roles": ["Files.Read.All"], "name": null, "preferred_username": null,
+            "oid": "3a5f0c9e-8b7d-4c6e-9f10-213243546576", "sub": "3a5f0c9e-8b7d-4c6e-9f10-213243546576",
+        }),
+    );
+    Product {
+        profile: "entra",
+        issuer,
+        typ: Some("JWT"),
+        user,
+        application,
+        client: CLIENT,
+        scope: "tools:read",
+        role: Some("Auditor"),
+    }
 }
 
 /// Version 1 of the same.
@@ -141,8 +182,14 @@ fn generic() -> Product {
     });
     let application = with(user.clone(), json!({"sub": "agent-1", "auth_time": null}));
     Product {
-        profile: "generic", issuer: "https://login.example.org".into(), typ: None, user, application, client: "agent-1",
-        scope: "tools:read", role: Some("auditor"),
+        profile: "generic",
+        issuer: "https://login.example.org".into(),
+        typ: None,
+        user,
+        application,
+        client: "agent-1",
+        scope: "tools:read",
+        role: Some("auditor"),
     }
 }
 

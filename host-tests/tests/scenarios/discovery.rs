@@ -44,10 +44,6 @@ fn token(gateway: &dyn Running, issuer: &str) -> String {
     Mint::new(issuer, R).at(gateway.now()).access_token().sign_with(key(Algorithm::Es256))
 }
 
-fn urls(paths: &[&str]) -> Vec<String> {
-    paths.iter().map(|path| format!("{HOST}{path}")).collect()
-}
-
 fn says(gateway: &dyn Running, parts: &[&str]) -> bool {
     gateway.logs().iter().any(|line| parts.iter().all(|part| line.contains(part)))
 }
@@ -55,14 +51,21 @@ fn says(gateway: &dyn Running, parts: &[&str]) -> bool {
 scenarios! {
     /// PRM-11
     fn metadata_is_sought_by_path_insertion_then_openid_insertion_then_openid_append(runner) {
-        for (position, place) in CANDIDATES.into_iter().enumerate() {
-            let endpoint = Endpoint::default();
-            endpoint.says(place, metadata(I, &issuer("t1/jwks"))).says("/t1/jwks", keys(&public_keys()));
-            let gateway = runner.start(discovering(&endpoint, &[(I.into(), json!({}))])).unwrap();
-            gateway.send(get("/mcp").bearer(&token(&*gateway, I))).allowed();
-            let mut expected = urls(&CANDIDATES[..=position]);
-            expected.push(format!("{HOST}/t1/jwks"));
-            assert_eq!(endpoint.first_asked(), expected);
+        let endpoint = Endpoint::default();
+        // Of each of these issuers another place has the metadata, and no other.
+        let paths = ["t1", "t2", "t3"];
+        for (path, place) in paths.into_iter().zip(CANDIDATES) {
+            endpoint.says(&place.replace("t1", path), metadata(&issuer(path), &issuer(&format!("{path}/jwks"))));
+            endpoint.says(&format!("/{path}/jwks"), keys(&public_keys()));
+        }
+        let gateway = runner.start(discovering(&endpoint, &paths.map(|path| (issuer(path), json!({}))))).unwrap();
+        for (position, path) in paths.into_iter().enumerate() {
+            gateway.send(get("/mcp").bearer(&token(&*gateway, &issuer(path)))).allowed();
+            let mut expected: Vec<String> =
+                CANDIDATES[..=position].iter().map(|place| format!("{HOST}{}", place.replace("t1", path))).collect();
+            expected.push(format!("{HOST}/{path}/jwks"));
+            let asked: Vec<String> = endpoint.first_asked().into_iter().filter(|url| url.contains(path)).collect();
+            assert_eq!(asked, expected);
         }
     }
 

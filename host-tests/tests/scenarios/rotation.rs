@@ -16,7 +16,8 @@ const JWKS: &str = "/t1/jwks";
 const URL: &str = "as.example.com/t1/jwks";
 
 fn fetching(endpoint: &Endpoint, remote: Value) -> Gateway {
-    let mut settings = json!({"cluster": "idp", "uri": format!("https://{URL}"), "cooldown_seconds": 1, "timeout_ms": 1000});
+    let mut settings =
+        json!({"cluster": "idp", "uri": format!("https://{URL}"), "cooldown_seconds": 1, "timeout_ms": 1000});
     settings.as_object_mut().unwrap().extend(remote.as_object().unwrap().clone());
     let config = json!({
         "issuers": [{"issuer": I, "jwks": {"remote": settings}}],
@@ -218,7 +219,8 @@ mod beside_jwt_authn {
                 )
             });
             let ours = gateway(idp.address(), |bootstrap| {
-                let remote = json!({"cluster": "idp", "uri": idp.jwks_uri(), "cooldown_seconds": 1, "refresh_seconds": 600});
+                let remote =
+                    json!({"cluster": "idp", "uri": idp.jwks_uri(), "cooldown_seconds": 1, "refresh_seconds": 600});
                 let config = json!({
                     "issuers": [{"issuer": ISSUER, "jwks": {"remote": remote}}],
                     "resources": [{"resource": R}],
