@@ -163,6 +163,34 @@ scenarios! {
     }
 }
 
+/// On the emulator alone, since the least `refresh_seconds` is ten seconds, and Envoy really waits.
+mod on_wasmtime_alone {
+    use fourleg_harness::{Runner as _, Wasmtime};
+
+    use super::*;
+
+    /// JWT-07: the cool-down bars a fetch of its own, but not the one that is under way.
+    #[test]
+    fn a_token_of_a_new_key_joins_the_refresh_that_is_under_way() {
+        let endpoint = Endpoint::default();
+        endpoint.says(JWKS, k1());
+        let remote = json!({"refresh_seconds": 10, "cooldown_seconds": 3600});
+        let gateway = Wasmtime::default().start(fetching(&endpoint, remote)).unwrap();
+        let new = || get("/mcp").bearer(&good(&*gateway).sign_with(key(Algorithm::Es256)));
+        gateway.send(get("/mcp").bearer(&good(&*gateway).sign_with(key(Algorithm::Rs256)))).allowed();
+        gateway.send(new()).denied_with(401).has_code("unknown_key");
+        let before = endpoint.count(URL);
+        endpoint.says(JWKS, Reply::After(Duration::from_millis(900), k1_and_k3()));
+        gateway.pass(Duration::from_millis(10_600));
+        let started = endpoint.count(URL) - before;
+        assert!((1..=2).contains(&started), "the worker's refresh and the main thread's: {started}");
+        for outcome in gateway.send_all(vec![new(), new(), new()]) {
+            outcome.allowed();
+        }
+        assert_eq!(endpoint.count(URL) - before, started, "no fetch but the refresh");
+    }
+}
+
 /// What Envoy's own filter does with a rotated key: a reason to choose ours.
 mod beside_jwt_authn {
     mod on_envoy {
