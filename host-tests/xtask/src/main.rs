@@ -75,7 +75,18 @@ impl Benchmark {
     }
 }
 
-fn main() -> Result<()> {
+fn main() -> std::process::ExitCode {
+    match run() {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            // The chain of causes, and no backtrace: it is about what to do next.
+            eprintln!("[xtask] {error:#}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     let Arguments { wasm_toolchain, task } = Arguments::parse();
     let root = workspace_root();
     match task {
@@ -87,8 +98,7 @@ fn main() -> Result<()> {
             let port = port.map(|port| port.to_string());
             mode.extend(port.iter().flat_map(|port| ["--port", port.as_str()]));
             command::say("building the lab: identity provider, MCP server, MCP client");
-            Cargo::host(&root)
-                .run(&[&["run", "--quiet", "--package", "fourleg-lab", "--bin", "demo", "--"], &mode[..]].concat())
+            Cargo::host(&root).run(&[&["run", "--package", "fourleg-lab", "--bin", "demo", "--"], &mode[..]].concat())
         }
         Task::Test { no_envoy, filter } => test(&root, wasm_toolchain, no_envoy, filter.as_deref()),
         Task::Bench { what, rounds, seconds, quick } => {
@@ -111,14 +121,20 @@ fn test(root: &std::path::Path, choice: Choice, no_envoy: bool, filter: Option<&
     let cargo = Cargo::host(root);
     if !no_envoy {
         // Before the tests, so that a missing Envoy is said once and in full instead of by every test.
-        cargo.run(&["run", "--quiet", "--package", "fourleg-lab", "--bin", "fetch-envoy"])?;
+        cargo.run(&["run", "--package", "fourleg-lab", "--bin", "fetch-envoy"])?;
     }
     command::say("building and running the tests");
     let filter: &[&str] = filter.as_slice();
     let skip: &[&str] = if no_envoy { &["--skip", "on_envoy"] } else { &[] };
     // With the benchmark, whose arithmetic has tests; it measures nothing here.
-    let all = ["test", "--workspace", "--features", "fourleg-lab/bench"];
-    cargo.run(&[&all, filter, &["--"], skip].concat())?;
+    let all = ["test", "--workspace", "--no-fail-fast", "--features", "fourleg-lab/bench"];
+    let mut command = cargo.command();
+    command.args([&all, filter, &["--"], skip].concat());
+    if no_envoy {
+        // A test that is not named on_envoy and wants it all the same fails instead of fetching it.
+        command.env("FOURLEG_NO_ENVOY", "1");
+    }
+    command::run(&mut command)?;
     if no_envoy {
         command::say("left out by --no-envoy: every test named on_envoy");
     }

@@ -380,7 +380,7 @@ impl RawResource {
         let accept = self.accept(place, &resource, context.issuers, problems);
         let variables: Vec<&str> = matches.iter().flat_map(Match::variables).collect();
         let require = requirement(self.require.as_ref(), &variables, &at(place, "require"), problems);
-        let rules = self.rules(&variables, &at(place, "rules"), problems);
+        let rules = self.rules(matches.as_ref(), &variables, &at(place, "rules"), problems);
         let metadata = self.protected_resource_metadata.as_ref();
         let metadata =
             metadata.and_then(|raw| raw.settings(&resource, &at(place, "protected_resource_metadata"), problems));
@@ -421,13 +421,19 @@ impl RawResource {
         accept
     }
 
-    fn rules(&self, variables: &[&str], place: &str, problems: &mut Problems) -> Vec<Rule> {
+    fn rules(&self, resource: Option<&Match>, variables: &[&str], place: &str, problems: &mut Problems) -> Vec<Rule> {
         let mut rules = Vec::new();
         let raw = self.rules.as_deref().unwrap_or_default();
         for (index, raw) in raw.iter().enumerate() {
             rules.extend(raw.settings(variables, &at_index(place, index), problems).map(|rule| (index, rule)));
         }
         for (position, (index, rule)) in rules.iter().enumerate() {
+            if resource.is_some_and(|resource| !resource.paths_meet(&rule.matches)) {
+                problems.add(
+                    at(&at(&at_index(place, *index), "match"), "path"),
+                    "lies outside of the resource's path, so the rule is never reached: expected a whole path within it",
+                );
+            }
             let covers =
                 |(_, earlier): &&(usize, Rule)| earlier.mode == Mode::Enforce && earlier.matches.covers(&rule.matches);
             if let Some((_, earlier)) = rules.iter().take(position).find(covers) {
@@ -438,7 +444,7 @@ impl RawResource {
             }
             let later = rules.iter().skip(position.saturating_add(1));
             let caught = |(_, later): &(usize, Rule)| !later.matches.names_hosts() && later.mode == Mode::Enforce;
-            if rule.matches.names_hosts() && !later.clone().any(|later| caught(later)) {
+            if rule.matches.names_hosts() && !later.clone().any(caught) {
                 // The client chooses the Host header.
                 problems.add(
                     at(&at(&at_index(place, *index), "match"), "hosts"),
@@ -711,10 +717,19 @@ mod tests {
                 ),
                 "resources[0].rules[1].match is never reached: the rule \"a\" before it",
             ),
+            (
+                set("/resources/0/rules/0/match", json!({"path": {"prefix": "/delete"}})),
+                "resources[0].rules[0].match.path lies outside of the resource's path",
+            ),
+            (set("/resources/0/match/path/prefix", json!("/files/*")), "resources[0].match.path.prefix holds a *"),
+            (
+                set("/resources/0/match/path", json!("/files")),
+                "resources[0].match.path is of type string: expected an object",
+            ),
             (set("/resources/0/require", json!(null)), "resources[0].require is null"),
             (set("/resources/0/require/scopes", json!(null)), "resources[0].require.scopes is null"),
-            (set("/public/0", json!([["POST"]])), "public[0] is of type sequence"),
-            (set("/resources/0/require", json!([])), "resources[0].require is of type sequence"),
+            (set("/public/0", json!([["POST"]])), "public[0] is of type list"),
+            (set("/resources/0/require", json!([])), "resources[0].require is of type list"),
             (set("/publik", json!([])), "publik is not known here"),
             (String::new(), " is not valid JSON"),
             ("{\"issuers\": [}".to_owned(), "line 1 column 14"),

@@ -303,7 +303,7 @@ fn judge(settings: &Settings, learned: &mut Learned, mut waiting: Waiting, now: 
     let shadow: Vec<(String, &'static str)> = check.shadow_verdicts();
     let record = |record: Record| {
         of_resource(record)
-            .with_token(&authenticated.token, &authenticated.credential_sha256)
+            .with_actors(&authenticated.actors)
             .with_known("rule", rule.map(|rule| &*rule.name))
             .with_needed(&demand.scopes())
             .with_shadow(&shadow)
@@ -370,7 +370,8 @@ fn allow(
     now: UnixTime,
 ) -> Step<Waiting> {
     let mut edits = RequestEdits::default();
-    let record = Record::new(AudienceValidation::NAME, "allow", "ok", now);
+    let decision = if settings.mode == Mode::Shadow { "shadow_allow" } else { "allow" };
+    let record = Record::new(AudienceValidation::NAME, decision, "ok", now);
     let record = complete(record).with_known("trace_id", about.trace_id.as_deref());
     edits.state.push((AUDIT, record.into_bytes()));
     if settings.mode == Mode::Shadow {

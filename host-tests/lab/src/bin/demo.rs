@@ -17,7 +17,17 @@ const ISSUER: &str = "https://idp.demo.example/agents";
 const RESOURCE: &str = "https://tools.demo.example/mcp";
 const SECRET: &str = "demo-secret";
 
-fn main() -> Result<()> {
+fn main() -> std::process::ExitCode {
+    match run() {
+        Ok(()) => std::process::ExitCode::SUCCESS,
+        Err(error) => {
+            say(&format!("{error:#}"));
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+fn run() -> Result<()> {
     let mut once = false;
     let mut port = 0;
     let mut arguments = std::env::args().skip(1);

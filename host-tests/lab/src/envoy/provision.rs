@@ -83,6 +83,10 @@ impl EnvoyBinary {
 /// # Errors
 /// If there is no such Envoy and it cannot be fetched; the error says what was needed and what to type.
 pub fn provision(progress: &dyn Fn(&str)) -> Result<EnvoyBinary> {
+    ensure!(
+        std::env::var_os("FOURLEG_NO_ENVOY").is_none(),
+        "Envoy is left out (FOURLEG_NO_ENVOY is set), but this needs it",
+    );
     if let Some(path) = std::env::var_os("ENVOY_BIN").filter(|path| !path.is_empty()) {
         let binary = EnvoyBinary { path: path.into() };
         ensure!(

@@ -1,8 +1,10 @@
 //! The audit record: what was decided, for whom, and why; one for each decision, as JSON in the filter state, where a
 //! plain access log prints it.
 
+use std::fmt::Write as _;
+
 use oauth_core::{scope::ScopeToken, time::UnixTime, token::VerifiedToken};
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use crate::request::RequestHead;
 
@@ -12,28 +14,30 @@ const MOST_CHARACTERS: usize = 256;
 /// No list of a record is longer.
 const MOST_ENTRIES: usize = 20;
 
-/// A record in the making. Members that are not known are left out.
+/// A record in the making. Members that are not known are left out. It is written as text at once: a tree of values
+/// for each request would cost more than the decision.
 #[derive(Clone, Debug, Default)]
 pub struct Record {
-    members: Map<String, Value>,
+    text: String,
 }
 
 impl Record {
-    /// A record of what `plugin` decided (`allow`, `deny`) at `now`, and its code.
+    /// A record of what `plugin` decided (`allow`, `deny`) at `now` (seconds since the epoch), and its code.
     #[must_use]
     pub fn new(plugin: &str, decision: &str, code: &str, now: UnixTime) -> Self {
-        let seconds = now.as_millis() as f64 / 1000.0;
-        Self::default()
-            .with("plugin", plugin)
-            .with("decision", decision)
-            .with("code", code)
-            .with_value("time", json!(seconds))
+        let mut record = Self { text: String::with_capacity(512) };
+        record = record.with("plugin", plugin).with("decision", decision).with("code", code);
+        let (seconds, milliseconds) = (now.as_millis().div_euclid(1000), now.as_millis().rem_euclid(1000));
+        let _ = write!(record.text, ",\"time\":{seconds}.{milliseconds:03}");
+        record
     }
 
-    /// Adds a text, shortened if it is long.
+    /// Adds a text, shortened if it is long. `name` is plain.
     #[must_use]
-    pub fn with(self, name: &str, text: &str) -> Self {
-        self.with_value(name, capped(text))
+    pub fn with(mut self, name: &str, text: &str) -> Self {
+        self.name(name);
+        write_text(&mut self.text, text);
+        self
     }
 
     /// Adds a text that may not be known.
@@ -45,49 +49,78 @@ impl Record {
         }
     }
 
-    /// Adds what a verified token says about who acts (LOG-02): subject, client, actors from the current one inwards,
-    /// the scopes it holds.
+    /// Adds what a verified token says about who acts; see [`actors`].
     #[must_use]
-    pub fn with_token(self, token: &VerifiedToken, credential_sha256: &str) -> Self {
-        let claims = token.claims();
-        let actor = |actor: &Map<String, Value>| capped(actor.get("sub").and_then(Value::as_str).unwrap_or("?"));
-        let actors: Vec<Value> = claims.actors().take(MOST_ENTRIES).map(actor).collect();
-        let held: Vec<Value> = claims.scopes().iter().take(MOST_ENTRIES).map(|scope| capped(scope.as_str())).collect();
-        self.with_known("subject", claims.subject())
-            .with_known("client", claims.client_id())
-            .with("issuer", token.issuer())
-            .with_value("actors", Value::Array(actors))
-            .with_value("scopes_held", Value::Array(held))
-            .with("token_sha256", credential_sha256)
+    pub fn with_actors(mut self, actors: &str) -> Self {
+        self.text.push_str(actors);
+        self
     }
 
     /// Adds the scopes that the operation needs.
     #[must_use]
-    pub fn with_needed(self, scopes: &[ScopeToken]) -> Self {
-        let needed = scopes.iter().take(MOST_ENTRIES).map(|scope| capped(scope.as_str())).collect();
-        self.with_value("scopes_needed", Value::Array(needed))
+    pub fn with_needed(mut self, scopes: &[ScopeToken]) -> Self {
+        self.name("scopes_needed");
+        write_list(&mut self.text, scopes.iter().map(ScopeToken::as_str));
+        self
     }
 
     /// Adds what rules in shadow mode would have said: rule and code.
     #[must_use]
-    pub fn with_shadow(self, verdicts: &[(String, &'static str)]) -> Self {
+    pub fn with_shadow(mut self, verdicts: &[(String, &'static str)]) -> Self {
         if verdicts.is_empty() {
             return self;
         }
-        let verdict = |(rule, code): &(String, &'static str)| json!({"rule": capped(rule), "code": code});
-        self.with_value("shadow", verdicts.iter().take(MOST_ENTRIES).map(verdict).collect())
+        self.name("shadow");
+        for (index, (rule, code)) in verdicts.iter().take(MOST_ENTRIES).enumerate() {
+            self.text.push_str(if index == 0 { "[{\"rule\":" } else { ",{\"rule\":" });
+            write_text(&mut self.text, rule);
+            self.text.push_str(",\"code\":");
+            write_text(&mut self.text, code);
+            self.text.push('}');
+        }
+        self.text.push(']');
+        self
     }
 
     /// The record as one line of JSON: everything in it is escaped (LOG-03).
     #[must_use]
-    pub fn into_bytes(self) -> Vec<u8> {
-        Value::Object(self.members).to_string().into_bytes()
+    pub fn into_bytes(mut self) -> Vec<u8> {
+        if self.text.is_empty() {
+            self.text.push('{');
+        }
+        self.text.push('}');
+        self.text.into_bytes()
     }
 
-    fn with_value(mut self, name: &str, value: Value) -> Self {
-        self.members.insert(name.to_owned(), value);
-        self
+    fn name(&mut self, name: &str) {
+        let start = if self.text.is_empty() { "{\"" } else { ",\"" };
+        self.text.push_str(start);
+        self.text.push_str(name);
+        self.text.push_str("\":");
     }
+}
+
+/// What a verified token says about who acts (LOG-02), as members of a record: subject, client, issuer, actors from the
+/// current one inwards, the scopes it holds, and the hash that names it. Made once for a token.
+#[must_use]
+pub fn actors(token: &VerifiedToken, credential_sha256: &str) -> String {
+    let claims = token.claims();
+    let mut text = String::new();
+    for (name, value) in
+        [("subject", claims.subject()), ("client", claims.client_id()), ("issuer", Some(token.issuer()))]
+    {
+        if let Some(value) = value {
+            let _ = write!(text, ",\"{name}\":");
+            write_text(&mut text, value);
+        }
+    }
+    text.push_str(",\"actors\":");
+    write_list(&mut text, claims.actors().map(|actor| actor.get("sub").and_then(Value::as_str).unwrap_or("?")));
+    text.push_str(",\"scopes_held\":");
+    write_list(&mut text, claims.scopes().iter().map(ScopeToken::as_str));
+    text.push_str(",\"token_sha256\":");
+    write_text(&mut text, credential_sha256);
+    text
 }
 
 /// The trace identifier of a request (W3C Trace Context §3.2.2.3), if its `traceparent` has one.
@@ -98,11 +131,32 @@ pub fn trace_id(request: &RequestHead) -> Option<String> {
     (id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| id.to_ascii_lowercase())
 }
 
-fn capped(text: &str) -> Value {
-    match text.char_indices().nth(MOST_CHARACTERS) {
+fn write_list<'a>(out: &mut String, texts: impl Iterator<Item = &'a str>) {
+    out.push('[');
+    for (index, text) in texts.take(MOST_ENTRIES).enumerate() {
+        if index > 0 {
+            out.push(',');
+        }
+        write_text(out, text);
+    }
+    out.push(']');
+}
+
+/// A JSON string of at most [`MOST_CHARACTERS`].
+fn write_text(out: &mut String, text: &str) {
+    let plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+    if text.len() <= MOST_CHARACTERS && text.bytes().all(plain) {
+        out.push('"');
+        out.push_str(text);
+        out.push('"');
+        return;
+    }
+    let capped = match text.char_indices().nth(MOST_CHARACTERS) {
         Some((end, _)) => Value::from(format!("{}…", text.get(..end).unwrap_or_default())),
         None => Value::from(text),
-    }
+    };
+    // Writing to a string cannot fail.
+    let _ = write!(out, "{capped}");
 }
 
 #[cfg(test)]
@@ -116,8 +170,18 @@ mod tests {
         let text = String::from_utf8(record.into_bytes()).unwrap();
         assert!(!text.chars().any(char::is_control), "{text}");
         let parsed: Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(parsed["time"], json!(1.5));
+        assert_eq!(parsed["time"], serde_json::json!(1.5));
         assert_eq!(parsed["tool"], "a\r\nb\u{1b}[31m\"");
+    }
+
+    #[test]
+    fn lists_are_json_whatever_is_in_them() {
+        let shadow = [("a \"rule\"".to_owned(), "ok"), ("b".to_owned(), "role_missing")];
+        let record = Record::new("p", "allow", "ok", UnixTime::from_millis(0)).with_needed(&[]).with_shadow(&shadow);
+        let parsed: Value = serde_json::from_slice(&record.into_bytes()).unwrap();
+        assert_eq!(parsed["shadow"][0]["rule"], "a \"rule\"");
+        assert_eq!(parsed["shadow"][1]["code"], "role_missing");
+        assert_eq!(parsed["scopes_needed"], serde_json::json!([]));
     }
 
     /// LOG-03

@@ -20,7 +20,10 @@ use self::{
     cache::TokenCache,
     fetching::{Fetching, Source},
 };
-use crate::policy::{Callout, CalloutOutcome, Note};
+use crate::{
+    audit,
+    policy::{Callout, CalloutOutcome, Note},
+};
 
 pub use config::{RawCache, RawIssuer};
 
@@ -67,6 +70,8 @@ pub struct Authenticated {
     pub credential_sha256: String,
     /// Its claims as JSON.
     pub claims_json: String,
+    /// Who acts, for the audit record.
+    pub actors: String,
 }
 
 /// What became of a token.
@@ -190,14 +195,16 @@ impl Issuers {
                     Some(KeyState::Ready(set)) => set,
                     _ => return Verification::KeysUnavailable(schedule.cooldown),
                 },
-                Err(verification) => return verification,
+                Err(verification) => return *verification,
             },
         };
         match unverified.verify(&trusted.issuer, set, now, self.clock_skew) {
             Ok(verified) => {
+                let credential_sha256 = credential_sha256(token);
                 let authenticated = Rc::new(Authenticated {
                     claims_json: serde_json::Value::Object(verified.claims().members().clone()).to_string(),
-                    credential_sha256: credential_sha256(token),
+                    actors: audit::actors(&verified, &credential_sha256),
+                    credential_sha256,
                     token: verified,
                     issuer: position,
                 });
@@ -224,7 +231,7 @@ impl Issuers {
         if let Keys::Fetched { source, schedule } = &trusted.keys
             && let Err(verification) = self.fetched(learned, position, source, *schedule, now)
         {
-            return verification;
+            return *verification;
         }
         match known.token.claims().require_current(now, self.clock_skew) {
             Ok(()) => Verification::Verified(known),
@@ -240,28 +247,22 @@ impl Issuers {
         source: &Source,
         schedule: KeySchedule,
         now: UnixTime,
-    ) -> Result<(), Verification> {
+    ) -> Result<(), Box<Verification>> {
         let unavailable = Verification::KeysUnavailable(schedule.cooldown);
-        let Some(fetching) = learned.fetching.get_mut(position) else { return Err(unavailable) };
+        let Some(fetching) = learned.fetching.get_mut(position) else { return Err(Box::new(unavailable)) };
         match fetching.keys.state(schedule, now) {
             KeyState::Ready(_) => Ok(()),
-            KeyState::Unavailable => Err(unavailable),
+            KeyState::Unavailable => Err(Box::new(unavailable)),
             KeyState::Loading => {
                 fetching.keys.start_if_due(schedule, now);
-                Err(fetching.callout(source).map_or(unavailable, Verification::AwaitKeys))
+                Err(Box::new(fetching.callout(source).map_or(unavailable, Verification::AwaitKeys)))
             }
         }
     }
 
     /// A token names a key that is not in the set: the set may have been rotated since. A fetch of several callouts, as
     /// discovery has them, is waited for to its end, and no second one is started.
-    fn look_again(
-        &self,
-        learned: &mut Learned,
-        position: usize,
-        looked_again: bool,
-        now: UnixTime,
-    ) -> Verification {
+    fn look_again(&self, learned: &mut Learned, position: usize, looked_again: bool, now: UnixTime) -> Verification {
         let refused = Verification::Refused(Reason::UnknownKey);
         let (Some(trusted), Some(fetching)) = (self.trusted.get(position), learned.fetching.get_mut(position)) else {
             return refused;

@@ -8,7 +8,7 @@ use crate::path::{Ambiguous, SafePath};
 /// `match` as configured.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "an object as {\"path\": {\"prefix\": \"/a\"}}")]
 pub struct RawMatch {
     methods: Option<Vec<String>>,
     hosts: Option<Vec<String>>,
@@ -18,7 +18,7 @@ pub struct RawMatch {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields, default, expecting = "an object as {\"prefix\": \"/a\"}")]
 struct RawPath {
     exact: Option<String>,
     prefix: Option<String>,
@@ -75,7 +75,11 @@ impl RawMatch {
     /// Checks the block and makes it ready for use; notes every mistake below `place`.
     pub fn settings(&self, place: &str, problems: &mut Problems) -> Option<Match> {
         problems.not_supported(at(place, "mcp"), self.mcp.as_ref());
-        if self.methods.is_none() && self.path.is_none() && self.hosts.is_none() && self.mcp.is_none() {
+        let empty = self.methods.is_none() && self.path.is_none() && self.hosts.is_none() && self.mcp.is_none();
+        if empty && problems.has_below(place) {
+            return None;
+        }
+        if empty {
             // An empty match would silently be about every request there is.
             problems.add(place, "is empty: expected at least one of methods, hosts, path");
             return None;
@@ -118,11 +122,18 @@ impl RawPath {
             (None, Some(prefix), None) => ("prefix", prefix),
             (None, None, Some(template)) => ("template", template),
             _ => {
-                problems.add(place, "has none or several members: expected one of exact, prefix, template");
+                if !problems.has_below(place) {
+                    problems.add(place, "has none or several members: expected one of exact, prefix, template");
+                }
                 return None;
             }
         };
         let place = at(place, member);
+        if text.contains('*') {
+            problems
+                .add(place, "holds a *, which stands for itself only: expected a prefix, or a template as \"/a/{b}\"");
+            return None;
+        }
         if member == "template" {
             return template(text, &place, problems);
         }
@@ -255,6 +266,18 @@ impl Match {
         path_covered
             && all_in(&other.methods, &self.methods, by_method)
             && all_in(&other.hosts, &self.hosts, |a, b| a == b)
+    }
+
+    /// Whether some path could match both blocks.
+    #[must_use]
+    pub fn paths_meet(&self, other: &Self) -> bool {
+        let (Some(a), Some(b)) = (&self.path, &other.path) else { return true };
+        let (short, long) = if a.pattern.len() <= b.pattern.len() { (a, b) } else { (b, a) };
+        (short.open || short.pattern.len() == long.pattern.len())
+            && short.pattern.iter().zip(&long.pattern).all(|(a, b)| match (a, b) {
+                (Segment::Literal(a), Segment::Literal(b)) => a == b,
+                _ => true,
+            })
     }
 
     /// Whether the path does not matter.
@@ -466,6 +489,19 @@ mod tests {
     }
 
     #[test]
+    fn two_blocks_meet_if_some_path_could_match_both() {
+        let meet = |a, b| {
+            made(a).paths_meet(&made(b))
+                && made(json!({"methods": ["GET"]})).paths_meet(&made(json!({"path": {"exact": "/"}})))
+        };
+        assert!(meet(json!({"path": {"prefix": "/a"}}), json!({"path": {"exact": "/a/b"}})));
+        assert!(meet(json!({"path": {"prefix": "/a/b"}}), json!({"path": {"prefix": "/a"}})));
+        assert!(meet(json!({"path": {"template": "/{x}/b"}}), json!({"path": {"exact": "/a/b"}})));
+        assert!(!meet(json!({"path": {"prefix": "/a"}}), json!({"path": {"prefix": "/b"}})));
+        assert!(!meet(json!({"path": {"exact": "/a"}}), json!({"path": {"exact": "/a/b"}})));
+    }
+
+    #[test]
     fn refuses_a_match_that_is_empty_or_cannot_be_meant() {
         for (block, expected) in [
             (json!({}), "match is empty"),
@@ -480,6 +516,7 @@ mod tests {
             (json!({"path": {"prefix": "/a/"}}), "match.path.prefix ends with /"),
             (json!({"path": {"exact": "/a/../b"}}), "match.path.exact is no plain path"),
             (json!({"path": {"exact": "/a?b"}}), "match.path.exact is no plain path"),
+            (json!({"path": {"exact": "/a/*/b"}}), "match.path.exact holds a *"),
             (json!({"mcp": {}}), "match.mcp is not supported"),
             (json!({"path": {"template": "/a"}}), "match.path.template is no template"),
             (json!({"path": {"template": "/a{x}"}}), "match.path.template is no template"),

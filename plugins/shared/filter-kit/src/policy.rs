@@ -254,6 +254,10 @@ impl std::fmt::Display for Fault {
         match self {
             Self::NotSent => write!(f, "the proxy did not send it (is the cluster configured and healthy?)"),
             Self::NoHeaders => write!(f, "the answer was cut off"),
+            // The proxy answers so when it gets no connection, and in time.
+            Self::Status(status @ (503 | 504)) => {
+                write!(f, "status {status}, from the host or because the proxy could not reach it")
+            }
             Self::Status(status) => write!(f, "status {status}"),
             Self::TooLarge => write!(f, "the answer is larger than {MAX_ANSWER} bytes"),
             Self::Deadline => write!(f, "no answer in time"),

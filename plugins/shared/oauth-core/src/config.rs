@@ -57,6 +57,15 @@ impl Problems {
         }
     }
 
+    /// Whether a mistake at or below `place` was noted already: then what is missing there may be its consequence.
+    #[must_use]
+    pub fn has_below(&self, place: &str) -> bool {
+        self.mistakes.iter().any(|problem| {
+            let rest = problem.path.strip_prefix(place);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+        })
+    }
+
     /// Whether nothing is wrong.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -296,7 +305,14 @@ fn without_values(message: &str) -> String {
         None => return "has a wrong value".to_owned(),
     };
     let kind = found.split(": ").nth(1).unwrap_or("").split(['`', '"']).next().unwrap_or("").trim();
+    let kind = match kind {
+        "map" => "object",
+        "sequence" => "list",
+        other => other,
+    };
     let expected = match expected {
+        "a sequence" => "a list",
+        "a map" => "an object",
         "u64" | "u32" | "u16" | "u8" | "usize" => "a whole number that is not negative",
         other => other,
     };
@@ -361,7 +377,7 @@ mod tests {
             ("list[0].size", "is of type string: expected a whole number that is not negative"),
             ("list[1].sise", "is not known here: expected `size`"),
             ("list[2]", "is of type integer: expected struct Inner"),
-            ("list[3].size", "is of type sequence: expected a whole number that is not negative"),
+            ("list[3].size", "is of type list: expected a whole number that is not negative"),
             ("extra", "is not known here: expected one of `name`, `seconds`, `mode`, `list`"),
         ];
         for (path, message) in expected {

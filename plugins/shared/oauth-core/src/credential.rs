@@ -84,7 +84,9 @@ fn is_tchar(byte: u8) -> bool {
 
 /// RFC 9110 §11.2: at least one character, then only `=` to the end.
 fn is_token68(value: &[u8]) -> bool {
-    let body = value.iter().take_while(|byte| byte.is_ascii_alphanumeric() || b"-._~+/".contains(byte)).count();
+    let in_body =
+        |byte: &u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' | b'+' | b'/');
+    let body = value.iter().position(|byte| !in_body(byte)).unwrap_or(value.len());
     body > 0 && value.iter().skip(body).all(|byte| *byte == b'=')
 }
 

@@ -198,13 +198,23 @@ impl RawKeys {
     fn settings(&self, position: usize, issuer: Option<&str>, place: &str, problems: &mut Problems) -> Option<Keys> {
         match (&self.inline, &self.remote, &self.discovery) {
             (Some(set), None, None) => match KeySet::parse(set.to_string().as_bytes()) {
-                Ok(set) if !set.is_empty() => Some(Keys::Inline(set)),
-                Ok(_) => {
-                    problems.add(
-                        at(place, "inline"),
-                        "holds no usable key: expected {\"keys\": […]} with public signature keys",
-                    );
-                    None
+                Ok(set) => {
+                    let place = at(place, "inline");
+                    for skipped in set.skipped() {
+                        let key = at_index(&at(&place, "keys"), skipped.index);
+                        problems.note(key, format!("is not used: {}", skipped.reason));
+                    }
+                    if set.is_empty() {
+                        let why = set
+                            .skipped()
+                            .iter()
+                            .map(|skipped| format!("keys[{}] is {}", skipped.index, skipped.reason));
+                        let why: Vec<String> = why.collect();
+                        let why = if why.is_empty() { "it lists none".to_owned() } else { why.join(", ") };
+                        problems.add(place, format!("holds no usable key ({why}): expected public signature keys"));
+                        return None;
+                    }
+                    Some(Keys::Inline(set))
                 }
                 Err(error) => {
                     problems.add(at(place, "inline"), format!("is no JWK set ({error}): expected {{\"keys\": […]}}"));

@@ -66,6 +66,7 @@ impl Fetching {
 
     /// Takes in the end of the present stage's callout.
     pub(super) fn learn(&mut self, source: &Source, issuer: &str, outcome: CalloutOutcome<'_>, now: UnixTime) -> Told {
+        let cluster = self.callout(source).map(|callout| callout.cluster).unwrap_or_default();
         let body = match outcome {
             CalloutOutcome::Answer { body, .. } => Ok(body),
             CalloutOutcome::Failed(fault) => Err(fault.to_string()),
@@ -78,7 +79,7 @@ impl Fetching {
                     self.stage = Stage::Keys(callout);
                     Told::default()
                 }
-                Err(why) => self.next_candidate(discovery, candidate, issuer, &why, now),
+                Err(why) => self.next_candidate(discovery, candidate, (issuer, &cluster), &why, now),
             };
         }
         // The next fetch starts with the metadata again, since the address may have changed.
@@ -91,7 +92,7 @@ impl Fetching {
                 }));
                 Told { keys_changed: self.keys.succeeded(set, now), notes }
             }
-            Err(why) => self.failed(issuer, &why, now),
+            Err(why) => self.failed(issuer, &cluster, &why, now),
         }
     }
 
@@ -99,7 +100,7 @@ impl Fetching {
         &mut self,
         discovery: &Discovery,
         candidate: usize,
-        issuer: &str,
+        (issuer, cluster): (&str, &str),
         why: &str,
         now: UnixTime,
     ) -> Told {
@@ -111,14 +112,15 @@ impl Fetching {
             return Told { notes: vec![note], keys_changed: false };
         }
         self.stage = Stage::default();
-        let mut told = self.failed(issuer, "its metadata was not found", now);
+        let mut told = self.failed(issuer, cluster, &format!("its metadata was not found: {why}"), now);
         told.notes.insert(0, note);
         told
     }
 
-    fn failed(&mut self, issuer: &str, why: &str, now: UnixTime) -> Told {
+    fn failed(&mut self, issuer: &str, cluster: &str, why: &str, now: UnixTime) -> Told {
         self.keys.failed(now);
-        Told { notes: vec![Note::Warn(format!("keys of {issuer} were not fetched: {why}"))], keys_changed: false }
+        let note = format!("keys of {issuer} were not fetched by the cluster {cluster}: {why}");
+        Told { notes: vec![Note::Warn(note)], keys_changed: false }
     }
 }
 

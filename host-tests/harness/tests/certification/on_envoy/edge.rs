@@ -4,8 +4,8 @@ use std::fmt::Write;
 
 use fourleg_harness::{Gateway, Protocol, Reply, Request, Response, get, post, request};
 
-use crate::watching::observer;
-use crate::{compare::certify, filters};
+use crate::on_envoy::watching::observer;
+use crate::on_envoy::{compare::certify, filters};
 
 #[test]
 fn several_fields_of_one_name_look_the_same() {

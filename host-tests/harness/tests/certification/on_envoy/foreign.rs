@@ -3,7 +3,7 @@
 use fourleg_harness::{Gateway, Plugin, Request, post};
 use fourleg_lab::mint::{Algorithm, SigningKey, key};
 
-use crate::{compare::certify, filters};
+use crate::on_envoy::{compare::certify, filters};
 
 /// Calls `verify_signature` with the request's body, and logs the status, and of the result its size, its first two bytes
 /// and what follows.

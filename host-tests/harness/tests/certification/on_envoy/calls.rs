@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use fourleg_harness::{Envoy, Gateway, Reply, Request, Response, Runner, Running, Wasmtime, get, post};
 
-use crate::{
+use crate::on_envoy::{
     compare::{certify, logged},
     filters,
 };

@@ -2,7 +2,7 @@
 
 use fourleg_harness::{Gateway, Plugin, Protocol, Reply, Request, Response, get, post, request};
 
-use crate::{compare::certify, filters};
+use crate::on_envoy::{compare::certify, filters};
 
 /// In every callback: says which it is and what every map and buffer answers.
 pub fn observer(name: &str, on_headers: u32, on_body: &str) -> Plugin {
