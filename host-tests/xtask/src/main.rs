@@ -57,6 +57,8 @@ enum Task {
         #[arg(long)]
         quick: bool,
     },
+    /// Writes the JSON Schema of each filter's configuration anew.
+    Schema,
     /// Checks formatting, and clippy for the host and for wasm, warnings denied.
     Lint,
 }
@@ -111,6 +113,11 @@ fn run() -> Result<()> {
             // Optimised, so that the load is not what limits Envoy.
             let run = "run --quiet --release --package fourleg-lab --features bench --bin bench --".split(' ');
             Cargo::host(&root).run(&run.chain(options.iter().map(String::as_str)).collect::<Vec<_>>())
+        }
+        Task::Schema => {
+            let mut command = Cargo::host(&root).command();
+            command.args(["test", "--package", "audience-validation", "schema"]).env("FOURLEG_WRITE_SCHEMA", "1");
+            command::run(&mut command)
         }
         Task::Lint => lint::run_all(&root, wasm_toolchain),
     }

@@ -387,7 +387,7 @@ fn allow(
         edits.state.push(handoff::subject_token(token));
     }
     if let Some(name) = &settings.claims_header {
-        edits.set.push((name.clone(), answers::base64url(&authenticated.claims_json)));
+        edits.set.push((name.clone(), answers::base64url(authenticated.token.claims_json())));
     }
     Step::Allow(edits)
 }
@@ -418,5 +418,31 @@ fn challenge(resource: &Resource) -> Challenge {
         // RFC 9728 §5.1; from the configuration, never from the Host header.
         Some(metadata) => challenge.resource_metadata(metadata.url()),
         None => challenge,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reasons of other filters.
+    const ELSEWHERE: [Reason; 6] = [
+        Reason::BodyTooLarge,
+        Reason::CalloutFailed,
+        Reason::UpgradeRefused,
+        Reason::TokenNotHandedOver,
+        Reason::TokenNotVerified,
+        Reason::CredentialChanged,
+    ];
+
+    #[test]
+    fn the_readme_names_every_code_with_its_status() {
+        let readme = include_str!("../README.md");
+        for reason in Reason::ALL.iter().filter(|reason| !ELSEWHERE.contains(reason)) {
+            let code = format!("`{}`", reason.code());
+            let start = format!("| {} |", reason.status());
+            let named = readme.lines().any(|line| line.starts_with(&start) && line.contains(&code));
+            assert!(named, "{code} with status {}", reason.status());
+        }
     }
 }

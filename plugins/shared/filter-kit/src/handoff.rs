@@ -16,14 +16,14 @@ pub(crate) const VERSION: u8 = 1;
 /// The entry for a request whose token was verified and is meant for `resource`. `profile` is the issuer's.
 #[must_use]
 pub fn verified(resource: &str, profile: &str, authenticated: &Authenticated) -> StateEntry {
-    // The claims are JSON already; writing them again for each request would cost more than all the rest.
+    // The claims are JSON already; writing them anew would cost more than all the rest.
     let text = format!(
         r#"{{"v":{VERSION},"state":"verified","resource":{},"issuer":{},"profile":{},"credential_sha256":{},"claims":{}}}"#,
         Value::from(resource),
         Value::from(authenticated.token.issuer()),
         Value::from(profile),
         Value::from(authenticated.credential_sha256.as_str()),
-        authenticated.claims_json,
+        authenticated.token.claims_json(),
     );
     (TOKEN, text.into_bytes())
 }

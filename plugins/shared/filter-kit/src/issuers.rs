@@ -68,8 +68,6 @@ pub struct Authenticated {
     pub issuer: usize,
     /// SHA-256 of the credential, base64url without padding.
     pub credential_sha256: String,
-    /// Its claims as JSON.
-    pub claims_json: String,
     /// Who acts, for the audit record.
     pub actors: String,
 }
@@ -202,7 +200,6 @@ impl Issuers {
             Ok(verified) => {
                 let credential_sha256 = credential_sha256(token);
                 let authenticated = Rc::new(Authenticated {
-                    claims_json: serde_json::Value::Object(verified.claims().members().clone()).to_string(),
                     actors: audit::actors(&verified, &credential_sha256),
                     credential_sha256,
                     token: verified,

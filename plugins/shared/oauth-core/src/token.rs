@@ -32,6 +32,7 @@ pub struct Unverified {
 pub struct VerifiedToken {
     claims: Claims,
     kind: TokenKind,
+    claims_json: String,
 }
 
 impl Unverified {
@@ -130,11 +131,19 @@ impl Unverified {
             return Err(Reason::BindingUnchecked);
         }
         let kind = TokenKind::of(&claims, issuer.profile, type_proof);
-        Ok(VerifiedToken { claims, kind })
+        // It was read as strict JSON, so it is text, and no member is there twice.
+        let claims_json = String::from_utf8(self.compact.into_payload()).map_err(|_| Reason::TokenMalformed)?;
+        Ok(VerifiedToken { claims, kind, claims_json })
     }
 }
 
 impl VerifiedToken {
+    /// Its claims as the issuer wrote them: a JSON object without repeated names.
+    #[must_use]
+    pub fn claims_json(&self) -> &str {
+        &self.claims_json
+    }
+
     /// Its claims.
     #[must_use]
     pub const fn claims(&self) -> &Claims {

@@ -80,6 +80,12 @@ impl Compact {
         &self.payload
     }
 
+    /// The decoded payload, when nothing else of the token is needed any more.
+    #[must_use]
+    pub fn into_payload(self) -> Vec<u8> {
+        self.payload
+    }
+
     /// The decoded signature.
     #[must_use]
     pub fn signature(&self) -> &[u8] {
