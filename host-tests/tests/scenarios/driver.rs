@@ -188,7 +188,7 @@ scenarios! {
     fn a_failed_call_may_be_an_answer_to_the_policy(runner) {
         let may_fail = json!({"call": {"cluster": "c", "timeout_ms": 300, "may_fail": true}});
         let gateway = runner.start(probe(json!({"/a": [may_fail, allow()]})).cluster("c", |_: &Request| Reply::Hang)).unwrap();
-        assert_eq!(trace(&gateway.send(get("/a"))), "failed:status 504");
+        assert!(trace(&gateway.send(get("/a"))).starts_with("failed:status 504"));
     }
 
     fn streams_that_ask_for_the_same_at_once_share_one_flight(runner) {

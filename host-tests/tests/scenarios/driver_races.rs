@@ -90,7 +90,7 @@ fn a_call_whose_timeout_never_fires_is_ended_by_the_deadline_and_its_late_answer
 
 #[test]
 fn a_body_that_does_not_come_is_denied_and_the_log_names_the_option_that_may_be_missing() {
-    let read = json!({"read_body": {"limit": 10, "deny_if_it_holds": null}});
+    let read = json!({"read_body": {"limit": 10}});
     let gateway = probe(json!({"/a": [read, allow()]})).start().unwrap();
     let stream = gateway.open_with_body_to_come(post("/a"));
     gateway.stream_body(stream, "abc", false);
@@ -105,7 +105,7 @@ fn a_body_that_does_not_come_is_denied_and_the_log_names_the_option_that_may_be_
 
 #[test]
 fn without_the_stop_iteration_option_a_request_whose_body_is_needed_is_denied_by_the_deadline() {
-    let read = json!({"read_body": {"limit": 10, "deny_if_it_holds": null}});
+    let read = json!({"read_body": {"limit": 10}});
     let mut probe = plugin("driver_probe", json!({"routes": {"/a": [read, allow()]}}));
     probe.allow_on_headers_stop_iteration = false;
     let gateway = Gateway::chain([probe]).manual().start().unwrap();

@@ -253,7 +253,7 @@ mod counted {
             };
             assert!(logged(r#""decision":"shadow_deny""#));
             // A rule in shadow mode is in the record of the request that it did not stop.
-            assert!(logged(r#""shadow":[{"code":"insufficient_scope","rule":"administer"}]"#), "{:#?}", running.logs());
+            assert!(logged(r#""shadow":[{"rule":"administer","code":"insufficient_scope"}]"#), "{:#?}", running.logs());
             // And the filters behind are told that nothing was enforced.
             assert!(logged(r#"[token] {"state":"unverified","v":1}"#), "{:#?}", running.logs());
             assert!(!running.logs().iter().any(|line| line.contains(r#""state":"verified""#) || line.contains(&good)));
