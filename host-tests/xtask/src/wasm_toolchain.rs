@@ -64,7 +64,7 @@ impl WasmToolchain {
         if !debian_is_complete() {
             install_debian_packages()?;
         }
-        say("wasm toolchain: Debian's rustc-web, standard library built from source (about a minute, once)");
+        say("wasm toolchain: Debian's rustc-web, standard library built from source (some minutes, once)");
         Ok(Self::Debian)
     }
 
