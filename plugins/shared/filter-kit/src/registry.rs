@@ -100,6 +100,15 @@ impl<P: Policy> Registry<P> {
         self.flights.iter_mut().find(|flight| flight.key.as_deref() == Some(key))
     }
 
+    /// Who waits for a shared flight that is yet to start, taken out with it. `None`: it is on already.
+    pub(crate) fn take_unstarted(&mut self, key: &str) -> Option<Vec<u32>> {
+        match self.flights.iter().position(|flight| flight.key.as_deref() == Some(key)) {
+            None => Some(Vec::new()),
+            Some(at) if self.flights.get(at).is_some_and(|flight| flight.token.is_some()) => None,
+            Some(at) => Some(self.flights.swap_remove(at).waiting),
+        }
+    }
+
     /// Takes the flight of a call token out; `None` for a token that is not, or no longer, ours.
     pub(crate) fn land(&mut self, token: u32) -> Option<Flight> {
         let at = self.flights.iter().position(|flight| flight.token == Some(token))?;

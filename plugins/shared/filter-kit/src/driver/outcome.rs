@@ -1,0 +1,145 @@
+//! What a step does: going on, waiting, or an answer.
+
+use oauth_core::denial::{Denial, Reason};
+
+use super::{At, Handle, Verdict};
+use crate::{
+    host::{self, Level, Map},
+    policy::{Policy, Refusal, RequestEdits, Response, Step},
+    registry::Phase,
+};
+
+/// A policy takes a handful of steps; one that takes more goes round in circles.
+const MOST_STEPS: u8 = 16;
+
+/// What became of a wish to wait.
+pub(super) enum Wait<W> {
+    Parked,
+    /// There is nothing to wait for: this is next, or a fault if `None`.
+    Over(Option<Step<W>>),
+}
+
+impl<P: Policy> Handle<P> {
+    /// Carries a step out, and those that follow from it at once. `None` stands for a fault of ours.
+    pub(super) fn settle(&self, id: u32, step: Option<Step<P::Waiting>>, at: At) -> Verdict {
+        let mut next = step;
+        loop {
+            let Some(step) = next.filter(|_| self.may_take_a_step(id)) else {
+                return self.deny(id, Denial::plain(Reason::InternalFault).into());
+            };
+            next = match step {
+                Step::Allow(edits) => return self.allow(id, &edits, at),
+                Step::Deny(refusal) => return self.deny(id, refusal),
+                Step::Respond(response) => return self.respond(id, &response),
+                Step::ReadBody { limit, then } => match self.wait_for_body(id, limit, then) {
+                    Wait::Parked => return Verdict::Hold,
+                    Wait::Over(step) => step,
+                },
+                Step::Call(callout, then) => match self.wait_for_call(id, callout, then, at) {
+                    Wait::Parked => return Verdict::Hold,
+                    Wait::Over(step) => step,
+                },
+            };
+        }
+    }
+
+    pub(super) fn may_take_a_step(&self, id: u32) -> bool {
+        let mut registry = self.0.borrow_mut();
+        let Some(stream) = registry.streams.get_mut(&id) else { return false };
+        stream.steps = stream.steps.saturating_add(1);
+        stream.steps <= MOST_STEPS
+    }
+
+    /// Edits first, then the resume; if an edit fails, the request must not go on without it.
+    pub(super) fn allow(&self, id: u32, edits: &RequestEdits, at: At) -> Verdict {
+        let identity = match self.0.borrow_mut().streams.get_mut(&id) {
+            Some(stream) => std::mem::take(&mut stream.identity_fields),
+            None => return Verdict::Hold,
+        };
+        if edit(&identity, edits, P::READ_ONLY_STATE).is_err() {
+            return self.deny(id, Denial::plain(Reason::InternalFault).into());
+        }
+        self.end(id, Phase::Allowed);
+        if at == At::Elsewhere && host::continue_request().is_err() {
+            // It stays parked: the proxy's idle timeout ends it, and nothing has gone upstream.
+            host::log(Level::Error, "the proxy did not resume an allowed request");
+        }
+        let (decision, code) = edits.counts_as.unwrap_or(("allow", "ok"));
+        self.count(decision, code);
+        Verdict::GoOn
+    }
+
+    pub(super) fn deny(&self, id: u32, refusal: Refusal) -> Verdict {
+        let Refusal { denial, headers, state } = refusal;
+        let code = denial.reason().code();
+        for (key, value) in &state {
+            if host::set_state(key, value).is_err() {
+                // The request is denied anyway; what it lacks is its record.
+                host::log(Level::Error, &format!("the proxy did not take the filter state {key}"));
+            }
+        }
+        host::log(Level::Debug, &format!("denied: {code}"));
+        let response = Response {
+            status: denial.status(),
+            headers: denial.headers().into_iter().chain(headers).collect(),
+            body: denial.body(),
+            code,
+        };
+        self.reply(id, "deny", &response)
+    }
+
+    pub(super) fn respond(&self, id: u32, response: &Response) -> Verdict {
+        self.reply(id, "respond", response)
+    }
+
+    pub(super) fn reply(&self, id: u32, decision: &'static str, response: &Response) -> Verdict {
+        self.end(id, Phase::Denied);
+        let headers: Vec<(&str, &str)> = response.headers.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let details = format!("fourleg_{}_{}", P::NAME, response.code);
+        if host::send_local_response(response.status, &details, &headers, &response.body).is_err() {
+            // It stays held: the proxy's idle timeout ends it, and nothing has gone upstream.
+            host::log(Level::Error, "the proxy did not send an answer");
+        }
+        self.count(decision, response.code);
+        Verdict::Hold
+    }
+
+    pub(super) fn end(&self, id: u32, phase: Phase<P::Waiting>) {
+        if let Some(stream) = self.0.borrow_mut().streams.get_mut(&id) {
+            stream.phase = phase;
+        }
+    }
+
+    /// `fourleg_<plugin>_decisions_total.decision.<d>.code.<c>`: both are from fixed sets.
+    pub(super) fn count(&self, decision: &'static str, code: &'static str) {
+        let known = self.0.borrow().counters.get(&(decision, code)).copied();
+        let counter = known.or_else(|| {
+            let name = format!("fourleg_{}_decisions_total.decision.{decision}.code.{code}", P::NAME);
+            let counter = host::define_counter(&name).ok()?;
+            self.0.borrow_mut().counters.insert((decision, code), counter);
+            Some(counter)
+        });
+        if let Some(counter) = counter {
+            host::count(counter);
+        }
+    }
+}
+
+/// Makes the edits, in the effective context.
+fn edit(identity_fields: &[Vec<u8>], edits: &RequestEdits, read_only: &[&str]) -> Result<(), host::Refused> {
+    for name in identity_fields.iter().map(Vec::as_slice).chain(edits.remove.iter().map(String::as_bytes)) {
+        host::remove_field(Map::RequestHeaders, name)?;
+    }
+    for (name, value) in &edits.set {
+        host::replace_field(Map::RequestHeaders, name.as_bytes(), value.as_bytes())?;
+    }
+    for (key, value) in &edits.state {
+        // A key that another filter wrote first keeps that filter's word on who may write it, so it is not read-only:
+        // our value would be taken, and could be replaced after us.
+        if read_only.contains(key) && host::property(key)?.is_some() {
+            return Err(host::Refused(0));
+        }
+        host::set_state(key, value)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,114 @@
+//! The root context's own callbacks: configuration and ticks.
+
+use std::{
+    hash::{BuildHasher, RandomState},
+    rc::Rc,
+};
+
+use oauth_core::denial::{Denial, Reason};
+
+use super::Handle;
+use crate::{
+    host::{self, Buffer, Level},
+    policy::{CalloutOutcome, Fault, Policy},
+    registry::Phase,
+};
+
+/// How often the root looks for deadlines and due callouts.
+const TICK_MILLISECONDS: u32 = 250;
+
+impl<P: Policy> Handle<P> {
+    pub(super) fn configure(&self, size: usize) -> bool {
+        let document = if size == 0 { Ok(Vec::new()) } else { host::buffer(Buffer::PluginConfiguration, size) };
+        let Ok(document) = document else {
+            host::log(Level::Error, "the plugin's configuration cannot be read");
+            return false;
+        };
+        let (mut settings, shared) = match P::configure(&document) {
+            Ok(made) => made,
+            Err(problems) => {
+                host::log(Level::Error, &problems.to_string());
+                return false;
+            }
+        };
+        if !crate::host_crypto::equip::<P>(&mut settings) {
+            return false;
+        }
+        for note in P::notes(&settings) {
+            host::log(Level::Warn, note);
+        }
+        for key in P::READ_ONLY_STATE {
+            if host::declare_read_only(key).is_err() {
+                host::log(Level::Error, &format!("the proxy did not declare the filter state {key} read-only"));
+                return false;
+            }
+        }
+        {
+            let mut registry = self.0.borrow_mut();
+            registry.settings = Some(Rc::new(settings));
+            registry.shared = Some(shared);
+            // What is on its way was asked for by another configuration; streams that wait for it meet their deadline.
+            registry.flights.clear();
+            registry.asked.clear();
+        }
+        if host::set_tick_period(TICK_MILLISECONDS).is_err() {
+            host::log(Level::Error, "the proxy offers no tick, so deadlines cannot be kept");
+            return false;
+        }
+        // A queue's name wakes only its last registrant, so each root has a name of its own.
+        let root_id = self.0.borrow().root_id;
+        let name = format!("fourleg.{}.{root_id}.{:016x}", P::NAME, RandomState::new().hash_one(root_id));
+        match host::register_queue(&name) {
+            Ok(queue) => self.0.borrow_mut().queue = Some(queue),
+            // Without it a shared call starts at the next tick instead of at once.
+            Err(_) => host::log(Level::Warn, "the proxy offers no queue: shared callouts start at the next tick"),
+        }
+        self.upkeep();
+        true
+    }
+
+    pub(super) fn tick(&self) {
+        let Ok(now) = host::now() else { return };
+        loop {
+            let Some(flight) = self.0.borrow_mut().overdue(now) else { break };
+            self.finish(flight, CalloutOutcome::Failed(Fault::Deadline));
+        }
+        let overdue: Vec<(u32, bool)> = self
+            .0
+            .borrow()
+            .streams
+            .iter()
+            .filter(|(_, stream)| stream.phase.deadline().is_some_and(|deadline| deadline <= now))
+            .map(|(id, stream)| (*id, matches!(stream.phase, Phase::ForBody { .. })))
+            .collect();
+        for (id, for_body) in overdue {
+            if for_body {
+                host::log(
+                    Level::Warn,
+                    "a request body did not arrive in time; if this is so for all of them, the plugin's \
+                     configuration lacks allow_on_headers_stop_iteration: true",
+                );
+            }
+            if self.enter(id) {
+                self.deny(id, Denial::plain(Reason::DeadlineExceeded).into());
+            }
+        }
+        self.leave();
+        self.start_all_asked();
+        self.upkeep();
+    }
+
+    pub(super) fn upkeep(&self) {
+        let Ok(now) = host::now() else { return };
+        let due = {
+            let registry = &mut *self.0.borrow_mut();
+            match (&registry.settings, &mut registry.shared) {
+                (Some(settings), Some(shared)) => P::upkeep(settings, shared, now),
+                _ => return,
+            }
+        };
+        for callout in due {
+            self.start_shared(callout);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! A stream's own callbacks: headers, body and trailers.
+
+use std::time::Duration;
+
+use oauth_core::denial::{Denial, Reason};
+
+use super::{At, Handle, Verdict, outcome::Wait};
+use crate::{
+    host::{self, Buffer, Map},
+    policy::{Input, Policy, Step},
+    registry::{Phase, Stream},
+    request::{Property, RequestHead, identity_fields},
+};
+
+/// How long a client may take for a body that a verdict needs.
+const BODY_DEADLINE: Duration = Duration::from_secs(30);
+
+impl<P: Policy> Handle<P> {
+    pub(super) fn headers(&self, id: u32, ended: bool) -> Verdict {
+        // Read before any edit of ours, since edits can change what the proxy says.
+        let settings = self.0.borrow().settings.clone();
+        let paths = settings.as_deref().map(P::properties).unwrap_or_default();
+        let properties = paths.iter().map(|path| match host::property(path.joined()) {
+            Ok(Some(value)) => Property::Value(value),
+            Ok(None) => Property::Absent,
+            Err(_) => Property::Unreadable,
+        });
+        let properties: Vec<Property> = properties.collect();
+        let head =
+            host::fields(Map::RequestHeaders).map(|fields| RequestHead::new(fields, ended).with_properties(properties));
+        let Ok(head) = head else {
+            self.insert(id, ended, false, Vec::new());
+            return self.deny(id, Denial::plain(Reason::HeadersUnreadable).into());
+        };
+        let upgrade = head.is_upgrade();
+        let identity = head.identity_fields().map(<[u8]>::to_vec).collect();
+        self.insert(id, ended, upgrade, identity);
+        let step = self.now_with(|settings, shared, now| P::begin(settings, shared, &head, now));
+        self.settle(id, step, At::Stream)
+    }
+
+    pub(super) fn body(&self, id: u32, size: usize, ended: bool) -> Verdict {
+        let over = {
+            let mut registry = self.0.borrow_mut();
+            let Some(stream) = registry.streams.get_mut(&id) else { return Verdict::Hold };
+            stream.body_size = size;
+            stream.ended |= ended;
+            match &stream.phase {
+                Phase::Allowed => return Verdict::GoOn,
+                Phase::Denied | Phase::Deciding | Phase::ForCall { .. } => return Verdict::Hold,
+                Phase::ForBody { limit, .. } => size > *limit,
+            }
+        };
+        if over {
+            return self.deny(id, Denial::plain(Reason::BodyTooLarge).into());
+        }
+        if ended { self.body_complete(id) } else { Verdict::Hold }
+    }
+
+    pub(super) fn trailers(&self, id: u32) -> Verdict {
+        let stripped = host::fields(Map::RequestTrailers).is_ok_and(|trailers| {
+            identity_fields(&trailers).all(|name| host::remove_field(Map::RequestTrailers, name).is_ok())
+        });
+        {
+            let mut registry = self.0.borrow_mut();
+            let Some(stream) = registry.streams.get_mut(&id) else { return Verdict::Hold };
+            stream.ended = true;
+            match &stream.phase {
+                Phase::Denied => return Verdict::Hold,
+                _ if !stripped => {}
+                Phase::Allowed => return Verdict::GoOn,
+                Phase::Deciding | Phase::ForCall { .. } => return Verdict::Hold,
+                Phase::ForBody { .. } => {}
+            }
+        }
+        if stripped { self.body_complete(id) } else { self.deny(id, Denial::plain(Reason::HeadersUnreadable).into()) }
+    }
+
+    pub(super) fn insert(&self, id: u32, ended: bool, upgrade: bool, identity_fields: Vec<Vec<u8>>) {
+        let stream = Stream { phase: Phase::Deciding, ended, body_size: 0, upgrade, identity_fields, steps: 0 };
+        self.0.borrow_mut().streams.insert(id, stream);
+    }
+
+    /// The body that the policy waits for has arrived, in the stream's own callback.
+    pub(super) fn body_complete(&self, id: u32) -> Verdict {
+        let (limit, then) = {
+            let mut registry = self.0.borrow_mut();
+            let Some(stream) = registry.streams.get_mut(&id) else { return Verdict::Hold };
+            match std::mem::replace(&mut stream.phase, Phase::Deciding) {
+                Phase::ForBody { then, limit, .. } => (limit, then),
+                other => {
+                    stream.phase = other;
+                    return Verdict::Hold;
+                }
+            }
+        };
+        let step = self.with_body(id, limit, then);
+        self.settle(id, step, At::Stream)
+    }
+
+    /// Reads the whole body and resumes the policy with it.
+    pub(super) fn with_body(&self, id: u32, limit: usize, then: P::Waiting) -> Option<Step<P::Waiting>> {
+        let size = self.0.borrow().streams.get(&id)?.body_size;
+        if size > limit {
+            return Some(Step::Deny(Denial::plain(Reason::BodyTooLarge).into()));
+        }
+        let body = if size == 0 { Vec::new() } else { host::buffer(Buffer::RequestBody, size).ok()? };
+        // A body that is not all there would be judged as another one than the upstream gets.
+        if body.len() != size {
+            return None;
+        }
+        self.now_with(|settings, shared, now| P::resume(settings, shared, then, Input::Body(&body), now))
+    }
+
+    pub(super) fn wait_for_body(&self, id: u32, limit: usize, then: P::Waiting) -> Wait<P::Waiting> {
+        let Ok(now) = host::now() else { return Wait::Over(None) };
+        {
+            let mut registry = self.0.borrow_mut();
+            let Some(stream) = registry.streams.get_mut(&id) else { return Wait::Over(None) };
+            if stream.upgrade {
+                return Wait::Over(Some(Step::Deny(Denial::plain(Reason::UpgradeRefused).into())));
+            }
+            if !stream.ended {
+                if stream.body_size > limit {
+                    return Wait::Over(Some(Step::Deny(Denial::plain(Reason::BodyTooLarge).into())));
+                }
+                stream.phase = Phase::ForBody { then, limit, deadline: now.plus(BODY_DEADLINE) };
+                return Wait::Parked;
+            }
+        }
+        Wait::Over(self.with_body(id, limit, then))
+    }
+}
