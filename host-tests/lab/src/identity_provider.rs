@@ -1,4 +1,5 @@
-//! An OAuth authorization server on the loopback: metadata, keys that rotate, and tokens for clients.
+//! An OAuth authorization server on the loopback: metadata, keys that rotate, tokens for clients, and a user who signs in
+//! and answers by script.
 //!
 //! ```no_run
 //! use fourleg_lab::identity_provider::{Endpoint, Fault, IdentityProvider};
@@ -15,23 +16,38 @@
 //! # }
 //! ```
 
+mod authorization_endpoint;
+mod builder;
+mod claims_request;
+mod clients;
+mod codes;
 mod endpoints;
 mod keys;
+mod parameters;
 mod token_endpoint;
+mod user;
 
 use std::{
     net::SocketAddr,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use serde_json::Value;
 
 use crate::{
-    mint::{Algorithm, Mint, SigningKey},
-    router_server,
-    runtime::{self, Task},
+    mint::{Mint, SigningKey},
+    runtime::Task,
+    unix_now,
 };
+pub use builder::Builder;
+use clients::Client;
+use codes::Codes;
 use keys::Keys;
+pub use user::{Level, User};
 
 /// An endpoint that can be told to fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,6 +55,7 @@ pub enum Endpoint {
     /// Both metadata documents.
     Metadata,
     Jwks,
+    Authorization,
     Token,
 }
 
@@ -53,101 +70,21 @@ pub enum Fault {
     Garbage,
 }
 
-/// A client that may ask for tokens.
-#[derive(Clone, Debug)]
-struct Client {
-    id: String,
-    secret: String,
-    scopes: Vec<String>,
-}
-
-/// What to start.
-#[derive(Clone, Debug)]
-pub struct Builder {
-    issuer: Option<String>,
-    issuer_path: String,
-    port: u16,
-    algorithm: Algorithm,
-    audience: Option<String>,
-    clients: Vec<Client>,
-}
-
-impl Builder {
-    /// The issuer's path, for instance `/realms/agents`; none by default.
-    #[must_use]
-    pub fn issuer_path(mut self, path: &str) -> Self {
-        path.clone_into(&mut self.issuer_path);
-        self
-    }
-
-    /// The issuer's name, instead of `http://127.0.0.1:<port>` with the path. The documents are served at this name's
-    /// path, on the loopback, and name their endpoints under it: for a proxy whose cluster stands for the name.
-    #[must_use]
-    pub fn issuer(mut self, issuer: &str) -> Self {
-        self.issuer = Some(issuer.to_owned());
-        self
-    }
-
-    /// The port, instead of a free one.
-    #[must_use]
-    pub fn port(mut self, port: u16) -> Self {
-        self.port = port;
-        self
-    }
-
-    /// What the first key signs with; RS256 by default.
-    #[must_use]
-    pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
-        self.algorithm = algorithm;
-        self
-    }
-
-    /// The audience of tokens for which the client names no `resource`; by default the issuer.
-    #[must_use]
-    pub fn audience(mut self, audience: &str) -> Self {
-        self.audience = Some(audience.to_owned());
-        self
-    }
-
-    /// A client for the token endpoint, with all the scopes that it may get.
-    #[must_use]
-    pub fn client<S: Into<String>>(mut self, id: &str, secret: &str, scopes: impl IntoIterator<Item = S>) -> Self {
-        self.clients.push(Client {
-            id: id.to_owned(),
-            secret: secret.to_owned(),
-            scopes: scopes.into_iter().map(Into::into).collect(),
-        });
-        self
-    }
-
-    /// Starts it.
-    ///
-    /// # Errors
-    /// If the port cannot be bound.
-    pub fn start(self) -> std::io::Result<IdentityProvider> {
-        let (address, listener) = runtime::bind(self.port)?;
-        let issuer = self.issuer.unwrap_or_else(|| format!("http://{address}{}", self.issuer_path));
-        let state = Arc::new(State {
-            audience: self.audience.unwrap_or_else(|| issuer.clone()),
-            clients: self.clients,
-            keys: Mutex::new(Keys::new(self.algorithm)),
-            faults: Mutex::default(),
-            requests: Mutex::default(),
-            issuer,
-        });
-        let serving = router_server::serve_on(listener, endpoints::router(&state));
-        Ok(IdentityProvider { address, state, _serving: serving })
-    }
-}
-
 /// What the endpoints share.
 struct State {
     issuer: String,
     audience: String,
     clients: Vec<Client>,
+    /// The ways to sign in, weakest first.
+    levels: Vec<Level>,
+    user: Mutex<User>,
+    codes: Mutex<Codes>,
     keys: Mutex<Keys>,
     faults: Mutex<Vec<(Endpoint, Fault)>>,
     requests: Mutex<Vec<Endpoint>>,
+    authorizations: Mutex<Vec<Vec<(String, String)>>>,
+    /// By how many seconds the clock here is ahead of the real one.
+    ahead: AtomicU64,
 }
 
 impl State {
@@ -161,8 +98,24 @@ impl State {
         format!("{}{path}", self.issuer.trim_end_matches('/'))
     }
 
+    fn now(&self) -> u64 {
+        unix_now().saturating_add(self.ahead.load(Ordering::Relaxed))
+    }
+
     fn keys(&self) -> MutexGuard<'_, Keys> {
         self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn codes(&self) -> MutexGuard<'_, Codes> {
+        self.codes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn user(&self) -> MutexGuard<'_, User> {
+        self.user.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn note_authorization(&self, parameters: &[(String, String)]) {
+        self.authorizations.lock().unwrap_or_else(PoisonError::into_inner).push(parameters.to_vec());
     }
 
     fn fault(&self, endpoint: Endpoint) -> Option<Fault> {
@@ -182,14 +135,7 @@ impl IdentityProvider {
     /// One with an issuer of its own address, an RS256 key and no clients, unless told otherwise.
     #[must_use]
     pub fn builder() -> Builder {
-        Builder {
-            issuer: None,
-            issuer_path: String::new(),
-            port: 0,
-            algorithm: Algorithm::Rs256,
-            audience: None,
-            clients: Vec::new(),
-        }
+        Builder::new()
     }
 
     /// Starts one without clients.
@@ -224,10 +170,32 @@ impl IdentityProvider {
         self.state.url("/token")
     }
 
-    /// A mint of this issuer, by the real clock; sign with [`IdentityProvider::signing_key`].
+    /// The URL that clients open in the user's browser, under the issuer.
+    #[must_use]
+    pub fn authorization_endpoint(&self) -> String {
+        self.state.url("/authorize")
+    }
+
+    /// Lets somebody else, or the same person in another mood, sit at the browser from now on.
+    pub fn seat(&self, user: User) {
+        *self.state.user() = user;
+    }
+
+    /// Lets time pass, on the clock here alone.
+    pub fn pass(&self, time: Duration) {
+        self.state.ahead.fetch_add(time.as_secs(), Ordering::Relaxed);
+    }
+
+    /// The parameters of every request to the authorization endpoint so far, decoded.
+    #[must_use]
+    pub fn authorizations(&self) -> Vec<Vec<(String, String)>> {
+        self.state.authorizations.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A mint of this issuer, by its clock; sign with [`IdentityProvider::signing_key`].
     #[must_use]
     pub fn mint(&self, audience: &str) -> Mint {
-        Mint::new(self.issuer(), audience)
+        Mint::new(self.issuer(), audience).at(self.state.now())
     }
 
     /// The key that signs now.

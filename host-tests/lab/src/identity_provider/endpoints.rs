@@ -5,14 +5,14 @@ use std::sync::{Arc, PoisonError};
 use axum::{
     Router,
     body::{Body, Bytes},
-    extract::Request,
+    extract::{RawQuery, Request},
     http::{HeaderMap, StatusCode, header},
     response::Response,
     routing::{get, post},
 };
 use serde_json::{Value, json};
 
-use super::{Endpoint, Fault, State, token_endpoint};
+use super::{Endpoint, Fault, Level, State, authorization_endpoint, token_endpoint};
 use crate::mint::Algorithm;
 
 /// Where RFC 8414 and OpenID Connect Discovery look: the former puts its well-known part before the issuer's path, the
@@ -31,11 +31,18 @@ pub(super) fn router(state: &Arc<State>) -> Router {
         let state = Arc::clone(state);
         router = router.route(&document, get(move |_: Request| answer(state, Endpoint::Metadata, metadata)));
     }
-    let (keys, token) = (Arc::clone(state), Arc::clone(state));
+    let (keys, authorization, token) = (Arc::clone(state), Arc::clone(state), Arc::clone(state));
     router
         .route(
             &format!("{path}/jwks"),
             get(move |_: Request| answer(keys, Endpoint::Jwks, |state| state.keys().published())),
+        )
+        .route(
+            &format!("{path}/authorize"),
+            get(async move |RawQuery(query): RawQuery| match failing(&authorization, Endpoint::Authorization).await {
+                Some(failure) => failure,
+                None => authorization_endpoint::respond(&authorization, query.as_deref().unwrap_or_default()),
+            }),
         )
         .route(
             &format!("{path}/token"),
@@ -46,7 +53,7 @@ pub(super) fn router(state: &Arc<State>) -> Router {
         )
 }
 
-/// The metadata of RFC 8414, section 2, with what OpenID Connect Discovery asks for besides.
+/// The metadata of RFC 8414, section 2, with what OpenID Connect Discovery asks for besides, and RFC 9207's promise.
 fn metadata(state: &State) -> Value {
     let algorithms: Vec<&str> = Algorithm::ALL.into_iter().map(Algorithm::name).collect();
     let mut scopes: Vec<&String> = state.clients.iter().flat_map(|client| &client.scopes).collect();
@@ -54,12 +61,21 @@ fn metadata(state: &State) -> Value {
     scopes.dedup();
     json!({
         "issuer": state.issuer,
+        "authorization_endpoint": state.url("/authorize"),
         "token_endpoint": state.url("/token"),
         "jwks_uri": state.url("/jwks"),
         "scopes_supported": scopes,
-        "grant_types_supported": ["client_credentials"],
-        "response_types_supported": [],
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "grant_types_supported": ["authorization_code", "client_credentials"],
+        "response_types_supported": ["code"],
+        "response_modes_supported": ["query"],
+        "code_challenge_methods_supported": ["S256"],
+        "authorization_response_iss_parameter_supported": true,
+        "acr_values_supported": state.levels.iter().map(Level::acr).collect::<Vec<_>>(),
+        "claims_parameter_supported": true,
+        "claims_supported": ["sub", "acr", "amr", "auth_time", "acrs", "xms_cc"],
+        "request_parameter_supported": false,
+        "request_uri_parameter_supported": false,
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
     })

@@ -1,6 +1,7 @@
-//! The client credentials grant (RFC 6749, section 4.4) with resource indicators (RFC 8707).
+//! The token endpoint (RFC 6749, section 3.2): who asks, by which grant.
 
-use std::borrow::Cow;
+mod authorization_code;
+mod client_credentials;
 
 use axum::{
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -9,19 +10,29 @@ use axum::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::{Client, State, endpoints::json_response};
-use crate::mint::Mint;
+use super::{
+    State,
+    clients::Client,
+    endpoints::json_response,
+    parameters::{Parameters, Repeated},
+};
+use crate::mint::Token;
 
 /// The answer to one token request.
 pub(super) fn respond(state: &State, headers: &HeaderMap, body: &[u8]) -> Response {
-    let form: Vec<(Cow<'_, str>, Cow<'_, str>)> = form_urlencoded::parse(body).collect();
-    let mut response = match issue(state, headers, &form) {
+    let mut response = match issue(state, headers, &Parameters::parse(body)) {
         Ok(token) => json_response(StatusCode::OK, &token),
         Err(refusal) => refusal.response(),
     };
     // RFC 6749, section 5.1.
     response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
+}
+
+/// What a grant gives.
+struct Issued {
+    token: Token,
+    scope: String,
 }
 
 /// An error of RFC 6749, section 5.2.
@@ -45,51 +56,25 @@ impl Refusal {
     }
 }
 
-fn issue(state: &State, headers: &HeaderMap, form: &[(Cow<'_, str>, Cow<'_, str>)]) -> Result<Value, Refusal> {
-    let only = |name: &str| -> Result<Option<&str>, Refusal> {
-        let mut values = form.iter().filter(|(n, _)| n == name).map(|(_, value)| value.as_ref());
-        let first = values.next();
-        // Parameters must not be repeated (RFC 6749, section 3.2).
-        if values.next().is_some() { Err(Refusal::bad("invalid_request")) } else { Ok(first) }
-    };
-    let client = authenticate(state, headers, only("client_id")?, only("client_secret")?)?;
-    match only("grant_type")? {
-        Some("client_credentials") => {}
+impl From<Repeated> for Refusal {
+    fn from(Repeated: Repeated) -> Self {
+        Self::bad("invalid_request")
+    }
+}
+
+fn issue(state: &State, headers: &HeaderMap, parameters: &Parameters) -> Result<Value, Refusal> {
+    let client = authenticate(state, headers, parameters.only("client_id")?, parameters.only("client_secret")?)?;
+    let Issued { token, scope } = match parameters.only("grant_type")? {
+        Some("authorization_code") => authorization_code::issue(state, client, parameters)?,
+        Some("client_credentials") => client_credentials::issue(state, client, parameters)?,
         Some(_) => return Err(Refusal::bad("unsupported_grant_type")),
         None => return Err(Refusal::bad("invalid_request")),
-    }
-    let scope = match only("scope")? {
-        Some(asked) => {
-            if asked.split(' ').any(|scope| !client.scopes.iter().any(|allowed| allowed == scope)) {
-                return Err(Refusal::bad("invalid_scope"));
-            }
-            asked.to_owned()
-        }
-        None => client.scopes.join(" "),
     };
-    // `resource` alone may be repeated (RFC 8707, section 2).
-    let resources: Vec<&str> =
-        form.iter().filter(|(name, _)| name == "resource").map(|(_, value)| value.as_ref()).collect();
-    if resources.iter().any(|resource| !resource.contains("://") || resource.contains('#')) {
-        return Err(Refusal::bad("invalid_target"));
-    }
-    let audience = match resources.as_slice() {
-        [] => json!(state.audience),
-        [one] => json!(one),
-        several => json!(several),
-    };
-    let token = Mint::new(&state.issuer, "")
-        .access_token()
-        .audience(audience)
-        // The client acts for itself (RFC 9068, section 2.2).
-        .subject(&client.id)
-        .client(&client.id)
-        .scope(&scope)
-        .sign_with(state.keys().current());
+    let token = token.sign_with(state.keys().current());
     Ok(json!({"access_token": token, "token_type": "Bearer", "expires_in": 300, "scope": scope}))
 }
 
-/// RFC 6749, section 2.3.1: by Basic or in the form, never both.
+/// RFC 6749, section 2.3.1: by Basic or in the form, never both. A public client only names itself.
 fn authenticate<'a>(
     state: &'a State,
     headers: &HeaderMap,
@@ -99,9 +84,14 @@ fn authenticate<'a>(
     let denied = || Refusal { status: StatusCode::UNAUTHORIZED, error: "invalid_client" };
     let (id, secret) = match (headers.get(header::AUTHORIZATION), form_secret) {
         (Some(_), Some(_)) => return Err(Refusal::bad("invalid_request")),
-        (Some(value), None) => basic(value).ok_or_else(denied)?,
-        (None, Some(secret)) => (form_id.ok_or_else(denied)?.to_owned(), secret.to_owned()),
-        (None, None) => return Err(denied()),
+        (Some(value), None) => {
+            let (id, secret) = basic(value).ok_or_else(denied)?;
+            if form_id.is_some_and(|form_id| form_id != id) {
+                return Err(Refusal::bad("invalid_request"));
+            }
+            (id, Some(secret))
+        }
+        (None, secret) => (form_id.ok_or_else(denied)?.to_owned(), secret.map(str::to_owned)),
     };
     state.clients.iter().find(|client| client.id == id && client.secret == secret).ok_or_else(denied)
 }

@@ -1,0 +1,141 @@
+//! What to start.
+
+use std::sync::{Arc, Mutex, atomic::AtomicU64};
+
+use super::{Client, IdentityProvider, Keys, Level, State, User, endpoints};
+use crate::{mint::Algorithm, router_server, runtime};
+
+/// An identity provider before it starts.
+#[derive(Clone, Debug)]
+pub struct Builder {
+    issuer: Option<String>,
+    issuer_path: String,
+    port: u16,
+    algorithm: Algorithm,
+    audience: Option<String>,
+    clients: Vec<Client>,
+    levels: Vec<Level>,
+    user: User,
+}
+
+impl Builder {
+    pub(super) fn new() -> Self {
+        Self {
+            issuer: None,
+            issuer_path: String::new(),
+            port: 0,
+            algorithm: Algorithm::Rs256,
+            audience: None,
+            clients: Vec::new(),
+            levels: Vec::new(),
+            user: User::new("alice"),
+        }
+    }
+
+    /// The issuer's path, for instance `/realms/agents`; none by default.
+    #[must_use]
+    pub fn issuer_path(mut self, path: &str) -> Self {
+        path.clone_into(&mut self.issuer_path);
+        self
+    }
+
+    /// The issuer's name, instead of `http://127.0.0.1:<port>` with the path. The documents are served at this name's
+    /// path, on the loopback, and name their endpoints under it: for a proxy whose cluster stands for the name.
+    #[must_use]
+    pub fn issuer(mut self, issuer: &str) -> Self {
+        self.issuer = Some(issuer.to_owned());
+        self
+    }
+
+    /// The port, instead of a free one.
+    #[must_use]
+    pub fn port(mut self, port: u16) -> Self {
+        self.port = port;
+        self
+    }
+
+    /// What the first key signs with; RS256 by default.
+    #[must_use]
+    pub fn algorithm(mut self, algorithm: Algorithm) -> Self {
+        self.algorithm = algorithm;
+        self
+    }
+
+    /// The audience of tokens for which the client names no `resource`; by default the issuer.
+    #[must_use]
+    pub fn audience(mut self, audience: &str) -> Self {
+        self.audience = Some(audience.to_owned());
+        self
+    }
+
+    /// A client with a secret, which gets tokens for itself, with all the scopes that it may get.
+    #[must_use]
+    pub fn client<S: Into<String>>(self, id: &str, secret: &str, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.register(id, Some(secret), None, scopes)
+    }
+
+    /// A client without a secret, which asks a user for tokens, and the one URI to which the browser returns.
+    #[must_use]
+    pub fn public_client<S: Into<String>>(
+        self,
+        id: &str,
+        redirect_uri: &str,
+        scopes: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.register(id, None, Some(redirect_uri), scopes)
+    }
+
+    fn register<S: Into<String>>(
+        mut self,
+        id: &str,
+        secret: Option<&str>,
+        redirect_uri: Option<&str>,
+        scopes: impl IntoIterator<Item = S>,
+    ) -> Self {
+        self.clients.push(Client {
+            id: id.to_owned(),
+            secret: secret.map(str::to_owned),
+            scopes: scopes.into_iter().map(Into::into).collect(),
+            redirect_uris: redirect_uri.map(str::to_owned).into_iter().collect(),
+        });
+        self
+    }
+
+    /// A way to sign in, listed in `acr_values_supported`. There is none by default.
+    #[must_use]
+    pub fn level(mut self, level: Level) -> Self {
+        self.levels.push(level);
+        self
+    }
+
+    /// Who sits at the browser; by default alice, who can sign in at no level.
+    #[must_use]
+    pub fn user(mut self, user: User) -> Self {
+        self.user = user;
+        self
+    }
+
+    /// Starts it.
+    ///
+    /// # Errors
+    /// If the port cannot be bound.
+    pub fn start(self) -> std::io::Result<IdentityProvider> {
+        let (address, listener) = runtime::bind(self.port)?;
+        let issuer = self.issuer.unwrap_or_else(|| format!("http://{address}{}", self.issuer_path));
+        let state = Arc::new(State {
+            audience: self.audience.unwrap_or_else(|| issuer.clone()),
+            clients: self.clients,
+            levels: self.levels,
+            user: Mutex::new(self.user),
+            codes: Mutex::default(),
+            keys: Mutex::new(Keys::new(self.algorithm)),
+            faults: Mutex::default(),
+            requests: Mutex::default(),
+            authorizations: Mutex::default(),
+            ahead: AtomicU64::new(0),
+            issuer,
+        });
+        let serving = router_server::serve_on(listener, endpoints::router(&state));
+        Ok(IdentityProvider { address, state, _serving: serving })
+    }
+}

@@ -1,0 +1,56 @@
+//! The authorization code grant (RFC 6749, section 4.1.3) with PKCE (RFC 7636, section 4.6).
+
+use sha2::{Digest as _, Sha256};
+
+use super::{Issued, Refusal};
+use crate::{
+    identity_provider::{
+        State,
+        clients::Client,
+        codes::Grant,
+        parameters::{Parameters, audience},
+    },
+    mint::{Mint, Token, base64url},
+};
+
+pub(super) fn issue(state: &State, client: &Client, parameters: &Parameters) -> Result<Issued, Refusal> {
+    let required = |name: &str| parameters.only(name)?.ok_or(Refusal::bad("invalid_request"));
+    let (code, redirect_uri) = (required("code")?, required("redirect_uri")?);
+    let verifier = required("code_verifier")?;
+    let grant = state.codes().redeem(code, state.now()).ok_or(Refusal::bad("invalid_grant"))?;
+    let is_right = grant.client_id == client.id
+        && grant.redirect_uri == redirect_uri
+        && grant.code_challenge == base64url(Sha256::digest(verifier));
+    if !is_right {
+        return Err(Refusal::bad("invalid_grant"));
+    }
+    // All that was granted, or a part of it (RFC 8707, section 2.2).
+    let asked = parameters.resources().ok_or(Refusal::bad("invalid_target"))?;
+    if asked.iter().any(|resource| !grant.resources.contains(resource)) {
+        return Err(Refusal::bad("invalid_target"));
+    }
+    let resources = if asked.is_empty() { &grant.resources } else { &asked };
+    let token = token(state, &grant).audience(audience(resources, &state.audience));
+    Ok(Issued { token, scope: grant.scope })
+}
+
+/// The claims about the authentication are those of RFC 9068, section 2.2.1, and of Microsoft Entra.
+fn token(state: &State, grant: &Grant) -> Token {
+    let authentication = &grant.authentication;
+    let mut token = Mint::new(&state.issuer, "")
+        .at(state.now())
+        .access_token()
+        .subject(&authentication.subject)
+        .client(&grant.client_id)
+        .scope(&grant.scope)
+        .claim("acr", authentication.acr())
+        .claim("auth_time", authentication.auth_time);
+    for (name, values) in
+        [("amr", authentication.amr()), ("acrs", &grant.auth_contexts), ("xms_cc", &grant.capabilities)]
+    {
+        if !values.is_empty() {
+            token = token.claim(name, values.to_vec());
+        }
+    }
+    token
+}
