@@ -426,7 +426,12 @@ mod tests {
     use super::*;
 
     /// Reasons of other filters.
-    const ELSEWHERE: [Reason; 6] = [
+    const ELSEWHERE: [Reason; 11] = [
+        Reason::InsufficientUserAuthentication,
+        Reason::InsufficientClaims,
+        Reason::StepUpImpossible,
+        Reason::ChallengeRepeated,
+        Reason::RuleMissing,
         Reason::BodyTooLarge,
         Reason::CalloutFailed,
         Reason::UpgradeRefused,

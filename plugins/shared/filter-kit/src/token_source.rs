@@ -16,6 +16,7 @@ use oauth_core::{
     json,
     reason::Reason,
     token::Unverified,
+    verified_claims::VerifiedClaims,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -77,8 +78,14 @@ pub enum Presented {
 pub struct HandedOver {
     resource: Option<String>,
     profile: Profile,
-    claims: Claims,
+    claims: VerifiedClaims,
     credential_sha256: String,
+}
+
+impl AsRef<VerifiedClaims> for HandedOver {
+    fn as_ref(&self) -> &VerifiedClaims {
+        &self.claims
+    }
 }
 
 impl HandedOver {
@@ -96,7 +103,7 @@ impl HandedOver {
 
     /// Its claims.
     #[must_use]
-    pub const fn claims(&self) -> &Claims {
+    pub fn claims(&self) -> &Claims {
         &self.claims
     }
 
@@ -249,6 +256,7 @@ fn verified(mut members: Map<String, Value>) -> Option<HandedOver> {
     let profile: Profile = serde_json::from_value(Value::String(profile)).ok()?;
     let Some(Value::Object(claims)) = members.remove("claims") else { return None };
     let claims = Claims::from_members(claims, profile).ok().filter(|claims| claims.issuer() == issuer)?;
+    let claims = vouched_for(claims);
     members.is_empty().then_some(HandedOver { resource: Some(resource), profile, claims, credential_sha256 })
 }
 
@@ -276,7 +284,16 @@ fn read_jwt_authn(request: &RequestHead, left: &Property, payload_header: &str) 
         return Err(Reason::TokenNotHandedOver);
     }
     let credential_sha256 = credential_sha256(credential);
+    let claims = vouched_for(claims);
     Ok(Presented::Token(Box::new(HandedOver { resource: None, profile, claims, credential_sha256 })))
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the filter before this one has verified them, and nobody else could write them"
+)]
+fn vouched_for(claims: Claims) -> VerifiedClaims {
+    VerifiedClaims::vouched_for(claims)
 }
 
 enum Authorization<'a> {

@@ -102,6 +102,12 @@ impl Challenge {
         self.text(Parameter::Realm, text)
     }
 
+    /// The challenge without `realm`.
+    #[must_use]
+    pub fn without_realm(self) -> Self {
+        self.without(Parameter::Realm)
+    }
+
     /// The error code (RFC 6750 §3.1).
     #[must_use]
     pub fn error(self, code: &str) -> Self {
@@ -274,6 +280,14 @@ impl fmt::Display for Challenge {
 /// OAuth 2.1 §5.3.1: printable ASCII without quotation mark and backslash, so that quoting needs no escapes.
 fn is_text(c: char) -> bool {
     matches!(c, ' '..='!' | '#'..='[' | ']'..='~')
+}
+
+/// Whether all of these values fit the one parameter of a challenge that lists them; otherwise it would be left out.
+#[must_use]
+pub(crate) fn can_be_listed<I: AsRef<str>>(values: &[I]) -> bool {
+    let plain = |value: &str| !value.is_empty() && value.chars().all(is_token_char);
+    let bytes = values.iter().fold(0_usize, |sum, value| sum.saturating_add(value.as_ref().len()).saturating_add(1));
+    bytes <= MAX_VALUE_BYTES && values.iter().all(|value| plain(value.as_ref()))
 }
 
 /// RFC 6749 §3.3: the same without space.

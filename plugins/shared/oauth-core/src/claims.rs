@@ -13,9 +13,9 @@ use crate::time::UnixTime;
 /// The longest chain of `act` objects. Issuers stop at about five.
 pub const MAX_ACTORS: usize = 10;
 
-/// Claims whose types were checked. They are proven only when they come out of a [`VerifiedToken`].
+/// Claims whose types were checked. Only as [`VerifiedClaims`] they are proven.
 ///
-/// [`VerifiedToken`]: crate::token::VerifiedToken
+/// [`VerifiedClaims`]: crate::verified_claims::VerifiedClaims
 #[derive(Clone, Debug)]
 pub struct Claims {
     issuer: String,

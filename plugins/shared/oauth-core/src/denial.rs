@@ -18,6 +18,7 @@ pub struct Denial {
     /// Empty exactly when the reason has no challenge.
     challenges: Vec<Challenge>,
     retry_after: Option<Duration>,
+    as_unauthorized: bool,
 }
 
 impl Denial {
@@ -31,17 +32,30 @@ impl Denial {
     /// `error` and `error_description` are set from the reason, or removed if it has no error. A reason without
     /// challenge drops `challenge`.
     pub fn challenged(reason: Reason, challenge: Challenge) -> Self {
-        Self { reason, challenges: Vec::new(), retry_after: None }.and(challenge)
+        Self { reason, challenges: Vec::new(), retry_after: None, as_unauthorized: false }.and(challenge)
     }
 
     /// Adds a challenge of another scheme or style, under the same rules. Each becomes a field of its own.
-    pub fn and(mut self, challenge: Challenge) -> Self {
+    pub fn and(self, challenge: Challenge) -> Self {
+        let reason = self.reason;
+        self.and_because(reason, challenge)
+    }
+
+    /// The same for a challenge with a reason of its own: what one style calls an error has another name in the next.
+    pub fn and_because(mut self, reason: Reason, challenge: Challenge) -> Self {
         if self.reason.has_challenge() {
-            self.challenges.push(match self.reason.oauth_error() {
-                Some(error) => challenge.error(error).error_description(self.reason.description()),
+            self.challenges.push(match reason.oauth_error() {
+                Some(error) => challenge.error(error).error_description(reason.description()),
                 None => challenge.without_error(),
             });
         }
+        self
+    }
+
+    /// Answers with 401 instead of what the reason says, for clients that follow no challenge of a 403. Without a
+    /// challenge it changes nothing (RFC 9110 §15.5.2).
+    pub const fn as_unauthorized(mut self) -> Self {
+        self.as_unauthorized = self.reason.has_challenge();
         self
     }
 
@@ -60,7 +74,7 @@ impl Denial {
     /// HTTP status.
     #[must_use]
     pub const fn status(&self) -> u16 {
-        self.reason.status()
+        if self.as_unauthorized { 401 } else { self.reason.status() }
     }
 
     /// The challenges, as they are sent.
@@ -201,6 +215,25 @@ mod tests {
         let outage: Value = serde_json::from_str(&Denial::plain(Reason::KeysUnavailable).body()).unwrap();
         assert!(outage.get("error").is_none());
         assert_eq!(outage["code"], "keys_unavailable");
+    }
+
+    /// COR-04
+    #[test]
+    fn only_a_denial_with_a_challenge_can_be_told_as_401() {
+        for reason in Reason::ALL {
+            let denial = Denial::plain(*reason).as_unauthorized();
+            assert_eq!(denial.status(), if reason.has_challenge() { 401 } else { reason.status() }, "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn a_further_challenge_may_name_an_error_of_its_own() {
+        let other = Challenge::bearer().claims("e30=");
+        let denial =
+            Denial::plain(Reason::InsufficientUserAuthentication).and_because(Reason::InsufficientClaims, other);
+        let errors: Vec<_> = challenge_fields(&denial).iter().map(|field| parameters(field)).collect();
+        assert!(errors[0].contains(&("error".to_owned(), "insufficient_user_authentication".to_owned())));
+        assert!(errors[1].contains(&("error".to_owned(), "insufficient_claims".to_owned())));
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! What every filter of Fourleg knows about OAuth, as pure functions: no I/O, no clock, no proxy.
 //!
 //! The way of a request: [`credential::bearer`] finds the token, [`token::Unverified`] parses it, and its `verify`
-//! is the only maker of a [`token::VerifiedToken`], which [`audience::require_audience`] and
-//! [`scope::require_scopes`] ask for. Each failure is a [`Reason`], and [`denial::Denial`] turns that into an answer.
+//! is the only maker of a [`token::VerifiedToken`], which [`audience::require_audience`] asks for.
+//! [`scope::require_scopes`] and [`step_up`] ask for [`verified_claims::VerifiedClaims`], which a filter before may have
+//! verified, too. Each failure is a [`Reason`], and [`denial::Denial`] turns that into an answer.
 
 pub mod audience;
 pub mod challenge;
 pub mod claims;
+pub mod claims_request;
 pub mod config;
 pub mod credential;
 pub mod denial;
@@ -22,9 +24,11 @@ pub mod reason;
 pub mod requirement;
 pub mod resource_metadata;
 pub mod scope;
+pub mod step_up;
 pub mod time;
 pub mod token;
 pub mod token_kind;
+pub mod verified_claims;
 
 pub use challenge::Challenge;
 pub use claims::Claims;
@@ -39,3 +43,4 @@ pub use scope::{ScopeToken, Scopes};
 pub use time::UnixTime;
 pub use token::{Unverified, VerifiedToken};
 pub use token_kind::TokenKind;
+pub use verified_claims::VerifiedClaims;

@@ -42,6 +42,11 @@ pub enum Reason {
     ActorLoop,
     RequirementUnknown,
     InsufficientScope,
+    InsufficientUserAuthentication,
+    InsufficientClaims,
+    StepUpImpossible,
+    ChallengeRepeated,
+    RuleMissing,
     KeysUnavailable,
     ResourceUnknown,
     PathRefused,
@@ -129,6 +134,11 @@ impl Reason {
         Self::ActorLoop,
         Self::RequirementUnknown,
         Self::InsufficientScope,
+        Self::InsufficientUserAuthentication,
+        Self::InsufficientClaims,
+        Self::StepUpImpossible,
+        Self::ChallengeRepeated,
+        Self::RuleMissing,
         Self::KeysUnavailable,
         Self::ResourceUnknown,
         Self::PathRefused,
@@ -240,6 +250,36 @@ impl Reason {
                 code: "insufficient_scope",
                 description: "the request requires higher privileges than the token provides",
             },
+            // RFC 9470 §3.
+            Self::InsufficientUserAuthentication => Facts {
+                status: 401,
+                error: Some("insufficient_user_authentication"),
+                challenge: true,
+                code: "insufficient_user_authentication",
+                description: "the request requires a stronger or more recent authentication of the user",
+            },
+            // Microsoft Entra, claims challenge.
+            Self::InsufficientClaims => Facts {
+                status: 401,
+                error: Some("insufficient_claims"),
+                challenge: true,
+                code: "insufficient_claims",
+                description: "the request requires claims that the token does not carry",
+            },
+            // RFC 9110 §15.5.4: the client could do nothing with a challenge.
+            Self::StepUpImpossible => refusal(
+                403,
+                "step_up_impossible",
+                "the request requires a stronger authentication, and this client has not said that it can be asked for it",
+            ),
+            // RFC 9110 §15.5.4: another challenge would go round in circles.
+            Self::ChallengeRepeated => refusal(
+                403,
+                "challenge_repeated",
+                "the same token was challenged several times and still lacks what is required: obtain a new token, and if that lacks it too, ask the operator whether the issuer puts it into its tokens",
+            ),
+            // RFC 9110 §15.5.4: a new token would not help.
+            Self::RuleMissing => refusal(403, "rule_missing", "no rule allows this request"),
             // RFC 9110 §15.6.4: without keys no token can be judged, and an unjudged token is not accepted.
             Self::KeysUnavailable => refusal(503, "keys_unavailable", "the keys of the issuer are not available"),
             // RFC 9110 §15.5.4: no configured resource; a new token would not help.
@@ -352,6 +392,11 @@ mod tests {
             (Reason::ActorLoop, 403, None),
             (Reason::RequirementUnknown, 503, None),
             (Reason::InsufficientScope, 403, Some("insufficient_scope")),
+            (Reason::InsufficientUserAuthentication, 401, Some("insufficient_user_authentication")),
+            (Reason::InsufficientClaims, 401, Some("insufficient_claims")),
+            (Reason::StepUpImpossible, 403, None),
+            (Reason::ChallengeRepeated, 403, None),
+            (Reason::RuleMissing, 403, None),
             (Reason::KeysUnavailable, 503, None),
             (Reason::ResourceUnknown, 403, None),
             (Reason::PathRefused, 400, Some("invalid_request")),

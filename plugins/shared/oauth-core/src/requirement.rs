@@ -196,13 +196,14 @@ fn each<R, S>(list: Option<&[R]>, place: &str, mut settings: impl FnMut(&R, &str
 }
 
 /// A list that is there says something: an empty one could be meant as "none" or as "all".
-fn require_names(list: Option<&[String]>, place: &str, problems: &mut Problems) {
+pub(crate) fn require_names(list: Option<&[String]>, place: &str, problems: &mut Problems) {
     if list.is_some_and(|list| list.is_empty() || list.iter().any(String::is_empty)) {
         problems.add(place, "is empty or holds an empty name: expected at least one name, or leave it out");
     }
 }
 
-fn scopes(list: Option<&[String]>, place: &str, problems: &mut Problems) -> Vec<ScopeToken> {
+/// The scopes of a list as configured; notes every mistake below `place`.
+pub(crate) fn scopes(list: Option<&[String]>, place: &str, problems: &mut Problems) -> Vec<ScopeToken> {
     each(list, place, |text, place| match ScopeToken::parse(text) {
         Ok(scope) if scope.is_offline_access() => {
             problems.add(place, "is no permission of a resource: remove offline_access");

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::challenge::Challenge;
 use crate::config::{Problems, at, at_index};
 use crate::https_url::HttpsUrl;
 use crate::scope::ScopeToken;
@@ -17,6 +18,18 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 pub fn well_known_url(resource: &str) -> Option<String> {
     let resource = HttpsUrl::parse(resource)?;
     Some(format!("{}{}", resource.origin(), target(&resource)))
+}
+
+/// The challenge that every denial of a resource begins with: its realm, and where its metadata is (RFC 9728 §5.1), if it
+/// can have any. The bare one if the resource is not known.
+#[must_use]
+pub fn challenge_for(resource: Option<&str>) -> Challenge {
+    let Some(resource) = resource else { return Challenge::bearer() };
+    let challenge = Challenge::bearer().realm(resource);
+    match well_known_url(resource) {
+        Some(url) => challenge.resource_metadata(&url),
+        None => challenge,
+    }
 }
 
 /// Path and query of [`well_known_url`].

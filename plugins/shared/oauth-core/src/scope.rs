@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{Problems, at, at_index};
 use crate::reason::Reason;
-use crate::token::VerifiedToken;
+use crate::verified_claims::VerifiedClaims;
 
 /// One scope-token (RFC 6749 §3.3): printable ASCII without space, quotation mark and backslash.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -188,8 +188,8 @@ impl From<MissingScopes> for Reason {
 ///
 /// # Errors
 /// [`MissingScopes`], which converts to [`Reason::InsufficientScope`].
-pub fn require_scopes(token: &VerifiedToken, needed: &[ScopeToken]) -> Result<(), MissingScopes> {
-    missing_from(token.claims().scopes(), needed)
+pub fn require_scopes(token: &impl AsRef<VerifiedClaims>, needed: &[ScopeToken]) -> Result<(), MissingScopes> {
+    missing_from(token.as_ref().scopes(), needed)
 }
 
 /// Like [`require_scopes`], with a hierarchy: a broader scope satisfies the narrower ones that it includes.
@@ -197,11 +197,11 @@ pub fn require_scopes(token: &VerifiedToken, needed: &[ScopeToken]) -> Result<()
 /// # Errors
 /// [`MissingScopes`], which converts to [`Reason::InsufficientScope`].
 pub fn require_scopes_within(
-    token: &VerifiedToken,
+    token: &impl AsRef<VerifiedClaims>,
     needed: &[ScopeToken],
     hierarchy: &ScopeHierarchy,
 ) -> Result<(), MissingScopes> {
-    missing_from(&hierarchy.widen(token.claims().scopes()), needed)
+    missing_from(&hierarchy.widen(token.as_ref().scopes()), needed)
 }
 
 fn missing_from(held: &Scopes, needed: &[ScopeToken]) -> Result<(), MissingScopes> {

@@ -12,6 +12,7 @@ use crate::kind;
 use crate::reason::Reason;
 use crate::time::UnixTime;
 use crate::token_kind::TokenKind;
+use crate::verified_claims::VerifiedClaims;
 
 /// A token that has the form of one. Nothing in it is proven: it may only be used to find issuer and key.
 #[derive(Clone, Debug)]
@@ -30,7 +31,7 @@ pub struct Unverified {
 /// [`require_scopes`]: crate::scope::require_scopes
 #[derive(Clone, Debug)]
 pub struct VerifiedToken {
-    claims: Claims,
+    claims: VerifiedClaims,
     kind: TokenKind,
     claims_json: String,
 }
@@ -133,7 +134,7 @@ impl Unverified {
         let kind = TokenKind::of(&claims, issuer.profile, type_proof);
         // It was read as strict JSON, so it is text, and no member is there twice.
         let claims_json = String::from_utf8(self.compact.into_payload()).map_err(|_| Reason::TokenMalformed)?;
-        Ok(VerifiedToken { claims, kind, claims_json })
+        Ok(VerifiedToken { claims: VerifiedClaims::proven(claims), kind, claims_json })
     }
 }
 
@@ -146,7 +147,7 @@ impl VerifiedToken {
 
     /// Its claims.
     #[must_use]
-    pub const fn claims(&self) -> &Claims {
+    pub fn claims(&self) -> &Claims {
         &self.claims
     }
 
@@ -160,5 +161,11 @@ impl VerifiedToken {
     #[must_use]
     pub fn issuer(&self) -> &str {
         self.claims.issuer()
+    }
+}
+
+impl AsRef<VerifiedClaims> for VerifiedToken {
+    fn as_ref(&self) -> &VerifiedClaims {
+        &self.claims
     }
 }
