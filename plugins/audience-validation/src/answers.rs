@@ -6,7 +6,7 @@ use oauth_core::resource_metadata::ResourceMetadata;
 
 use crate::config::Settings;
 
-/// How long a browser may keep a preflight's answer, and anyone the metadata.
+/// How long a browser may keep the metadata and a preflight's answer about it.
 const MAX_AGE: &str = "600";
 
 /// The answer, if it is for us to give one.
@@ -14,45 +14,13 @@ pub(crate) fn answer(settings: &Settings, request: &RequestHead, target: Target<
     if let Some(metadata) = metadata_for(settings, request, target) {
         return Some(serve(metadata, target.method));
     }
-    preflight(settings, request, target)
-}
-
-/// The `Origin` of the request, if it is one of the configured ones.
-pub(crate) fn allowed_origin(settings: &Settings, request: &RequestHead) -> Option<String> {
-    let origin = std::str::from_utf8(request.fields().only("origin")?).ok()?;
-    settings.allow_origins.iter().any(|allowed| allowed == origin).then(|| origin.to_owned())
-}
-
-/// Fields that let the scripts of this origin read a denial and its challenge (COR-16).
-pub(crate) fn readable_by(origin: &str) -> Vec<(&'static str, String)> {
-    vec![
-        ("access-control-allow-origin", origin.to_owned()),
-        ("access-control-expose-headers", "WWW-Authenticate".to_owned()),
-        ("vary", "Origin".to_owned()),
-    ]
+    settings.cors.preflight(request, target.method)
 }
 
 /// Base64url without padding: a value that fits a header whatever is in it.
 pub(crate) fn base64url(text: &str) -> String {
     use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
     URL_SAFE_NO_PAD.encode(text)
-}
-
-fn preflight(settings: &Settings, request: &RequestHead, target: Target<'_>) -> Option<Response> {
-    let fields = request.fields();
-    let method = fields.only("access-control-request-method").filter(|_| target.method == "OPTIONS")?;
-    let origin = allowed_origin(settings, request)?;
-    let mut headers = vec![
-        ("access-control-allow-origin", origin),
-        ("access-control-allow-methods", token_list(method)?),
-        ("access-control-max-age", MAX_AGE.to_owned()),
-        ("vary", "Origin".to_owned()),
-    ];
-    if fields.has("access-control-request-headers") {
-        let wanted = fields.only("access-control-request-headers").and_then(token_list)?;
-        headers.push(("access-control-allow-headers", wanted));
-    }
-    Some(Response { status: 204, headers, body: String::new(), code: "preflight" })
 }
 
 /// The metadata document that the request asks for. Where several resources share its place, the host decides.
@@ -109,11 +77,4 @@ fn serve(metadata: &ResourceMetadata, method: &str) -> Response {
             code: "method_not_allowed",
         },
     }
-}
-
-/// A list of HTTP tokens (RFC 9110 §5.6.2) as it came, or nothing: it goes back out in a header.
-fn token_list(list: &[u8]) -> Option<String> {
-    let text = std::str::from_utf8(list).ok()?;
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~, ".contains(&byte);
-    (!text.is_empty() && text.len() <= 1024 && text.bytes().all(plain)).then(|| text.to_owned())
 }

@@ -1,15 +1,15 @@
 //! The configuration: raw, and as settings.
 
 mod resource;
-#[cfg(not(target_family = "wasm"))]
-mod schema;
 
 use std::collections::BTreeMap;
 
 use filter_kit::{
+    cors::{Cors, RawCors},
     crypto::CryptoChoice,
     issuers::{Issuers, RawCache, RawIssuer},
     matching::{Match, RawMatch},
+    rules::Mode,
 };
 use oauth_core::{
     audience::AudienceComparison,
@@ -21,8 +21,6 @@ use serde::Deserialize;
 
 use resource::RawResource;
 pub(crate) use resource::{Resource, Rule};
-#[cfg(not(target_family = "wasm"))]
-pub use schema::schema;
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
@@ -47,30 +45,10 @@ struct RawConfig {
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default, expecting = "an object as {\"allow_origins\": […]}")]
-struct RawCors {
-    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
-    allow_origins: Option<Vec<String>>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, expecting = "an object as {\"authorization\": \"remove\"}")]
 struct RawForward {
     claims_header: Option<String>,
     authorization: Option<ForwardAuthorization>,
-}
-
-/// Whether a verdict decides.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Mode {
-    /// It does.
-    #[default]
-    Enforce,
-    /// It is recorded and decides nothing.
-    Shadow,
 }
 
 /// What becomes of the credential of an allowed request.
@@ -94,7 +72,7 @@ pub struct Settings {
     pub(crate) resources: Vec<Resource>,
     pub(crate) named_requirements: BTreeMap<String, Requirement>,
     pub(crate) public: Vec<Match>,
-    pub(crate) allow_origins: Vec<String>,
+    pub(crate) cors: Cors,
     pub(crate) strict_audience: bool,
     pub(crate) audience_comparison: AudienceComparison,
     pub(crate) scope_hierarchy: ScopeHierarchy,
@@ -104,6 +82,13 @@ pub struct Settings {
     pub(crate) mode: Mode,
     /// Allowed, but hardly meant; for the log.
     pub(crate) notes: Vec<String>,
+}
+
+/// The JSON Schema of the configuration.
+#[cfg(not(target_family = "wasm"))]
+#[must_use]
+pub fn schema() -> String {
+    filter_kit::schema::of::<RawConfig>("audience-validation")
 }
 
 impl Settings {
@@ -167,7 +152,7 @@ impl RawConfig {
             resources,
             named_requirements,
             public,
-            allow_origins: self.cors.as_ref().map(|cors| cors.settings(problems)).unwrap_or_default(),
+            cors: RawCors::settings(self.cors.as_ref(), "cors", problems),
             strict_audience: self.strict_audience.unwrap_or(false),
             audience_comparison: self.audience_comparison.unwrap_or_default(),
             scope_hierarchy: hierarchy
@@ -189,33 +174,14 @@ impl RawConfig {
             if block.is_about_every_path() {
                 problems.add(&place, "is about every path: expected a path other than the prefix \"/\"");
             }
-            let covered = |resource: &&Resource| resource.matches.as_ref().is_some_and(|other| block.covers(other));
-            if let Some(resource) = resources.iter().find(covered) {
-                problems.add(&place, format!("covers the whole of {}: expected only a part of it", resource.resource));
+            let mut protected = resources.iter().map(|resource| &resource.protected);
+            let covered = protected.find(|other| other.matches.as_ref().is_some_and(|other| block.covers(other)));
+            if let Some(other) = covered {
+                problems.add(&place, format!("covers the whole of {}: expected only a part of it", other.resource));
             }
             public.push(block);
         }
         public
-    }
-}
-
-impl RawCors {
-    fn settings(&self, problems: &mut Problems) -> Vec<String> {
-        let place = at("cors", "allow_origins");
-        let origins = problems.required(&place, self.allow_origins.clone(), "a list of origins").unwrap_or_default();
-        for (index, origin) in origins.iter().enumerate() {
-            let (scheme, host) = origin.split_once("://").unwrap_or_default();
-            let plain = host.bytes().all(|byte| {
-                byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']')
-            });
-            if !matches!(scheme, "http" | "https") || host.is_empty() || !plain {
-                problems.add(
-                    at_index(&place, index),
-                    "is no origin: expected one in lower case as \"https://app.example\" (no *, no path)",
-                );
-            }
-        }
-        origins
     }
 }
 

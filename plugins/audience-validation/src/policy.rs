@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use filter_kit::{
     audit::{Record, trace_id},
+    cors,
     crypto::CryptoChoice,
     handoff,
     issuers::{Authenticated, Learned, Verification},
@@ -11,6 +12,8 @@ use filter_kit::{
     path::Ambiguous,
     policy::{Callout, CalloutOutcome, Input, Note, Policy, PropertyPath, Refusal, RequestEdits, Step},
     request::{Property, RequestHead, Unfit},
+    resources,
+    rules::{self, Mode},
 };
 use oauth_core::{
     audience::require_audience_by,
@@ -26,7 +29,7 @@ use oauth_core::{
 
 use crate::{
     answers,
-    config::{ForwardAuthorization, Mode, Resource, Rule, Settings},
+    config::{ForwardAuthorization, Resource, Rule, Settings},
 };
 
 /// The policy of this filter.
@@ -98,7 +101,7 @@ impl Policy for AudienceValidation {
     }
 
     fn begin(settings: &Settings, learned: &mut Learned, request: &RequestHead, now: UnixTime) -> Step<Waiting> {
-        let about = About { origin: answers::allowed_origin(settings, request), trace_id: trace_id(request) };
+        let about = About { origin: settings.cors.allowed_origin(request), trace_id: trace_id(request) };
         match admit(settings, request) {
             Ok(Admitted::Bearer(waiting)) => judge(settings, learned, Waiting { about, ..*waiting }, now),
             Ok(Admitted::Public) => {
@@ -112,8 +115,9 @@ impl Policy for AudienceValidation {
             }
             Ok(Admitted::Answered(response)) => Step::Respond(response),
             Err((denial, resource)) => {
-                let record =
-                    |record: Record| record.with_known("resource", resource.map(|resource| &*resource.resource));
+                let record = |record: Record| {
+                    record.with_known("resource", resource.map(|resource| &*resource.protected.resource))
+                };
                 conclude(settings, &about, denial, record, now)
             }
         }
@@ -197,20 +201,9 @@ fn admit<'a>(settings: &'a Settings, request: &RequestHead) -> Result<Admitted, 
     let found = resource_of(settings, target).map_err(ambiguous)?;
     let (position, resource, mut captures) = found.ok_or_else(|| plain(Reason::ResourceUnknown))?;
     let challenged = |reason| (Denial::challenged(reason, challenge(resource)), Some(resource));
-    let mut rule = None;
-    let mut shadow_rules = Vec::new();
-    for (position, candidate) in resource.rules.iter().enumerate() {
-        let Some(found) = candidate.matches.captures(target).map_err(ambiguous)? else { continue };
-        match candidate.mode {
-            // A rule in shadow mode is evaluated, and matching goes on: it never decides.
-            Mode::Shadow => shadow_rules.push(position),
-            Mode::Enforce => {
-                rule = Some(position);
-                captures.splice(0..0, found);
-                break;
-            }
-        }
-    }
+    let rules::Found { rule, shadow: shadow_rules, captures: of_rule } =
+        rules::find(&resource.rules, target).map_err(ambiguous)?;
+    captures.splice(0..0, of_rule);
     let authorization: Vec<&[u8]> = request.fields().all("authorization").collect();
     let token = match credential::bearer(&authorization).map_err(challenged)? {
         Credential::Bearer(token) => token.to_owned(),
@@ -249,25 +242,14 @@ fn named_by_route(settings: &Settings, request: &RequestHead) -> Result<Vec<Stri
     if known { Ok(names) } else { Err(Reason::RequirementUnknown) }
 }
 
-/// A resource, its position, and the variables of its template.
-type Found<'a> = Option<(usize, &'a Resource, Captures)>;
-
-/// The one resource a request is about: the longest path wins. That there is one winner was checked at configure.
-fn resource_of<'a>(settings: &'a Settings, target: Target<'_>) -> Result<Found<'a>, Ambiguous> {
-    let mut best: Found<'a> = None;
-    for (position, resource) in settings.resources.iter().enumerate() {
-        let captures = match &resource.matches {
-            Some(block) => block.captures(target)?,
-            None => Some(Captures::new()),
-        };
-        let closeness = |resource: &Resource| resource.matches.as_ref().map(filter_kit::matching::Match::closeness);
-        if let Some(captures) = captures
-            && best.as_ref().is_none_or(|(_, other, _)| closeness(resource) > closeness(other))
-        {
-            best = Some((position, resource, captures));
-        }
-    }
-    Ok(best)
+/// The one resource a request is about, its position, and the variables of its template.
+fn resource_of<'a>(
+    settings: &'a Settings,
+    target: Target<'_>,
+) -> Result<Option<(usize, &'a Resource, Captures)>, Ambiguous> {
+    let closest = resources::closest(settings.resources.iter().map(|resource| &resource.protected), target)?;
+    let found = |(position, captures)| settings.resources.get(position).map(|resource| (position, resource, captures));
+    Ok(closest.and_then(found))
 }
 
 /// Decides on the token: issuer, signature, kind and time, then audience, then what is required (COR-17).
@@ -275,9 +257,9 @@ fn judge(settings: &Settings, learned: &mut Learned, mut waiting: Waiting, now: 
     let Some(resource) = settings.resources.get(waiting.resource) else {
         return Step::Deny(Denial::plain(Reason::InternalFault).into());
     };
-    let accept = |issuer: usize| resource.accept.iter().find(|accept| accept.issuer == issuer);
-    let accepts = |issuer: usize| accept(issuer).is_some();
-    let of_resource = |record: Record| record.with("resource", &resource.resource);
+    let protected = &resource.protected;
+    let accepts = |issuer: usize| protected.accepts(issuer);
+    let of_resource = |record: Record| record.with("resource", &protected.resource);
     let about = std::mem::take(&mut waiting.about);
     let authenticated = match settings.issuers.authenticate(learned, &waiting.token, accepts, waiting.looked_again, now)
     {
@@ -298,7 +280,7 @@ fn judge(settings: &Settings, learned: &mut Learned, mut waiting: Waiting, now: 
     };
     let rule = waiting.rule.and_then(|rule| resource.rules.get(rule));
     let demand = demand(settings, resource, rule, &waiting.named);
-    let audiences = accept(authenticated.issuer).map(|accept| accept.audiences.as_slice()).unwrap_or_default();
+    let audiences = protected.audiences(authenticated.issuer);
     let check = Check { settings, resource, authenticated: &authenticated, audiences, waiting: &waiting };
     let shadow: Vec<(String, &'static str)> = check.shadow_verdicts();
     let record = |record: Record| {
@@ -379,7 +361,7 @@ fn allow(
         return Step::Allow(edits);
     }
     let profile = settings.issuers.get(authenticated.issuer).map(|issuer| issuer.profile.name()).unwrap_or_default();
-    edits.state.push(handoff::verified(&resource.resource, profile, authenticated));
+    edits.state.push(handoff::verified(&resource.protected.resource, profile, authenticated));
     if settings.forward_authorization != ForwardAuthorization::Keep {
         edits.remove.push("authorization".to_owned());
     }
@@ -408,12 +390,12 @@ fn conclude(
         let state = vec![audit, handoff::unverified()];
         return Step::Allow(RequestEdits { state, counts_as: Some(("shadow_deny", code)), ..RequestEdits::default() });
     }
-    let headers = about.origin.as_deref().map(answers::readable_by).unwrap_or_default();
+    let headers = about.origin.as_deref().map(cors::readable_by).unwrap_or_default();
     Step::Deny(Refusal { denial, headers, state: vec![audit] })
 }
 
 fn challenge(resource: &Resource) -> Challenge {
-    let challenge = Challenge::bearer().realm(&resource.resource);
+    let challenge = Challenge::bearer().realm(&resource.protected.resource);
     match &resource.metadata {
         // RFC 9728 §5.1; from the configuration, never from the Host header.
         Some(metadata) => challenge.resource_metadata(metadata.url()),

@@ -47,9 +47,9 @@ fn reads_a_sound_configuration() {
     let settings = Settings::read(sound().to_string().as_bytes()).unwrap();
     assert_eq!(settings.issuers.len(), 2);
     let [files, rest] = settings.resources.as_slice() else { panic!("two resources") };
-    assert_eq!(files.accept[0].audiences, ["files"]);
-    assert_eq!(files.accept[1].audiences, ["https://tools.example/files"]);
-    assert_eq!((files.rules.len(), rest.rules.len(), rest.accept.len()), (1, 0, 2));
+    assert_eq!(files.protected.accept[0].audiences, ["files"]);
+    assert_eq!(files.protected.accept[1].audiences, ["https://tools.example/files"]);
+    assert_eq!((files.rules.len(), rest.rules.len(), rest.protected.accept.len()), (1, 0, 2));
 }
 
 /// `cargo xtask schema` writes the file anew.
@@ -66,7 +66,7 @@ fn the_committed_schema_is_the_one_of_this_version() {
 fn a_single_resource_needs_no_match() {
     let mut document = sound();
     document["resources"] = json!([{"resource": "https://tools.example"}]);
-    assert!(Settings::read(document.to_string().as_bytes()).unwrap().resources[0].matches.is_none());
+    assert!(Settings::read(document.to_string().as_bytes()).unwrap().resources[0].protected.matches.is_none());
 }
 
 #[test]

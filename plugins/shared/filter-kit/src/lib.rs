@@ -5,6 +5,7 @@
 //! the proxy; the SDK is a dependency on wasm alone, so a policy that touches the proxy does not compile natively.
 
 pub mod audit;
+pub mod cors;
 pub mod crypto;
 pub mod fields;
 pub mod handoff;
@@ -13,6 +14,10 @@ pub mod matching;
 pub mod path;
 pub mod policy;
 pub mod request;
+pub mod resources;
+pub mod rules;
+#[cfg(not(target_family = "wasm"))]
+pub mod schema;
 pub mod token_source;
 pub mod verify_signature;
 

@@ -1,16 +1,15 @@
-//! The JSON Schema of the configuration, for people and editors.
+//! The JSON Schema of a configuration, for people and editors; no part of a module.
 
+use schemars::JsonSchema;
 use serde_json::Value;
 
-use super::RawConfig;
-
-/// The JSON Schema of the configuration. What it cannot say, such as ranges that depend on each other, is still checked
-/// when the filter loads.
+/// The JSON Schema of a plugin's raw configuration. What it cannot say, such as ranges that depend on each other, is
+/// still checked when the filter loads.
 #[must_use]
-pub fn schema() -> String {
-    let mut schema = schemars::schema_for!(RawConfig).to_value();
+pub fn of<T: JsonSchema>(plugin: &str) -> String {
+    let mut schema = schemars::schema_for!(T).to_value();
     if let Some(root) = schema.as_object_mut() {
-        root.insert("title".to_owned(), "Configuration of audience-validation".into());
+        root.insert("title".to_owned(), format!("Configuration of {plugin}").into());
     }
     forbid_null(&mut schema);
     format!("{schema:#}\n")

@@ -1,0 +1,139 @@
+//! Rules: what some requests require. They are tried in order, and the first enforcing one that matches decides.
+
+use oauth_core::config::{Problems, at, at_index};
+use serde::Deserialize;
+
+use crate::{
+    matching::{Captures, Match, RawMatch, Target},
+    path::Ambiguous,
+};
+
+/// Whether a verdict decides.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// It does.
+    #[default]
+    Enforce,
+    /// It is recorded and decides nothing.
+    Shadow,
+}
+
+/// A rule as configured; `R` is its `require`.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema), schemars(rename = "RawRule"))]
+#[serde(deny_unknown_fields, default, expecting = "an object as {\"name\": …, \"match\": …, \"require\": …}")]
+pub struct RawRule<R: Default> {
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
+    name: Option<String>,
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
+    #[serde(rename = "match")]
+    matches: Option<RawMatch>,
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
+    require: Option<R>,
+    mode: Option<Mode>,
+}
+
+/// A rule; `S` is what it requires.
+#[derive(Clone, Debug)]
+pub struct Rule<S> {
+    /// Its name in logs.
+    pub name: String,
+    /// The requests it is about.
+    pub matches: Match,
+    /// What they require.
+    pub require: S,
+    /// Whether it decides.
+    pub mode: Mode,
+}
+
+/// The rules that are about one request.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The position of the one that decides.
+    pub rule: Option<usize>,
+    /// The positions of those in shadow mode before it. They are evaluated and decide nothing.
+    pub shadow: Vec<usize>,
+    /// The values of the deciding rule's template.
+    pub captures: Captures,
+}
+
+/// Checks a list of rules and what is wrong between them; notes every mistake below `place`. `require` makes a rule's
+/// requirement of its `require`, its match if that is sound, and the place.
+///
+/// `rest_is_denied` says that what no rule matches is denied.
+pub fn settings<R: Default, S>(
+    raw: &[RawRule<R>],
+    rest_is_denied: bool,
+    place: &str,
+    problems: &mut Problems,
+    mut require: impl FnMut(Option<&R>, Option<&Match>, &str, &mut Problems) -> S,
+) -> Vec<Rule<S>> {
+    let mut rules = Vec::new();
+    for (index, raw) in raw.iter().enumerate() {
+        let place = at_index(place, index);
+        rules.extend(raw.settings(&place, problems, &mut require).map(|rule| (place, rule)));
+    }
+    for (position, (place, rule)) in rules.iter().enumerate() {
+        let covers =
+            |(_, earlier): &&(String, Rule<S>)| earlier.mode == Mode::Enforce && earlier.matches.covers(&rule.matches);
+        if let Some((_, earlier)) = rules.iter().take(position).find(covers) {
+            problems.add(
+                at(place, "match"),
+                format!("is never reached: the rule \"{}\" before it matches all of it", earlier.name),
+            );
+        }
+        let caught = |(_, later): &(String, Rule<S>)| !later.matches.names_hosts() && later.mode == Mode::Enforce;
+        let mut later = rules.iter().skip(position.saturating_add(1));
+        if rule.matches.names_hosts() && !rest_is_denied && !later.any(caught) {
+            // The client chooses the Host header.
+            problems.add(
+                at(&at(place, "match"), "hosts"),
+                "can be dodged by another Host header: expected a later enforcing rule without hosts",
+            );
+        }
+    }
+    rules.into_iter().map(|(_, rule)| rule).collect()
+}
+
+impl<R: Default> RawRule<R> {
+    fn settings<S>(
+        &self,
+        place: &str,
+        problems: &mut Problems,
+        require: impl FnOnce(Option<&R>, Option<&Match>, &str, &mut Problems) -> S,
+    ) -> Option<Rule<S>> {
+        let name = problems.required(at(place, "name"), self.name.clone(), "a name for logs");
+        let raw = problems.required(
+            at(place, "require"),
+            self.require.as_ref(),
+            "what the rule requires, as {\"scopes\": […]}",
+        );
+        let matches = problems.required(at(place, "match"), self.matches.as_ref(), "a match");
+        let matches = matches.and_then(|raw| raw.settings(&at(place, "match"), problems));
+        let require = require(raw, matches.as_ref(), &at(place, "require"), problems);
+        Some(Rule { name: name?, matches: matches?, require, mode: self.mode.unwrap_or_default() })
+    }
+}
+
+/// The rules that are about a request.
+///
+/// # Errors
+/// [`Ambiguous`] as [`Match::captures`].
+pub fn find<S>(rules: &[Rule<S>], target: Target<'_>) -> Result<Found, Ambiguous> {
+    let mut found = Found::default();
+    for (position, rule) in rules.iter().enumerate() {
+        let Some(captures) = rule.matches.captures(target)? else { continue };
+        match rule.mode {
+            // It is evaluated, and matching goes on: it never decides.
+            Mode::Shadow => found.shadow.push(position),
+            Mode::Enforce => {
+                found.rule = Some(position);
+                found.captures = captures;
+                break;
+            }
+        }
+    }
+    Ok(found)
+}
