@@ -8,9 +8,10 @@ use std::{collections::BTreeMap, time::Duration};
 
 use filter_kit::{
     handoff,
+    matching::Target,
     policy::{Callout, CalloutOutcome, Input, Note, Policy, PropertyPath, RequestEdits, StateEntry, Step},
     request::{Property, RequestHead},
-    token_source::{Presented, RawTokenSource, TokenSource},
+    token_source::{Presented, RawTokenSource, Reading, TokenSource},
 };
 use oauth_core::{
     config::{self, Problems},
@@ -38,7 +39,7 @@ pub struct Script {
 }
 
 /// What an act reads, and the position of its first property.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Reader {
     Token(TokenSource, usize),
     Property(usize),
@@ -150,7 +151,7 @@ impl Script {
                 let first = self.properties.len();
                 let reader = match act {
                     Act::RequireToken(raw) => {
-                        let source = RawTokenSource::settings(Some(raw), "require_token", problems);
+                        let source = RawTokenSource::settings(Some(raw), None, "require_token", problems);
                         self.properties.extend_from_slice(source.properties());
                         Reader::Token(source, first)
                     }
@@ -168,16 +169,21 @@ impl Script {
 }
 
 impl Reader {
-    fn read(&self, request: &RequestHead) -> Result<Option<String>, Reason> {
+    fn read(&self, request: &RequestHead, now: UnixTime) -> Result<Option<String>, Reason> {
         match self {
-            Self::Token(source, first) => source.read(request, *first).map(|presented| {
-                Some(match presented {
-                    Presented::Public => "public".to_owned(),
-                    Presented::Token(token) => {
-                        format!("token:{}@{}", token.claims().subject().unwrap_or("?"), token.resource().unwrap_or("?"))
+            Self::Token(source, first) => {
+                let path = request.path().map_err(|_| Reason::PathRefused)?;
+                let target = Target { method: request.method().unwrap_or_default(), host: None, path: &path };
+                match source.read(&mut source.nothing_learned(), request, target, *first, now) {
+                    Reading::Done(Presented::Public) => Ok(Some("public".to_owned())),
+                    Reading::Done(Presented::Token(token)) => {
+                        let subject = token.claims().subject().unwrap_or("?");
+                        Ok(Some(format!("token:{subject}@{}", token.resource().unwrap_or("?"))))
                     }
-                })
-            }),
+                    Reading::Refused(refused) => Err(refused.reason),
+                    Reading::AwaitKeys(..) => Err(Reason::KeysUnavailable),
+                }
+            }
             Self::Property(position) => match request.property(*position) {
                 Property::Value(value) => Ok(Some(String::from_utf8_lossy(value).into_owned())),
                 Property::Absent => Ok(None),
@@ -205,11 +211,11 @@ impl Policy for Probe {
         &script.properties
     }
 
-    fn begin(script: &Script, _: &mut Self::Shared, request: &RequestHead, _: UnixTime) -> Step<Place> {
+    fn begin(script: &Script, _: &mut Self::Shared, request: &RequestHead, now: UnixTime) -> Step<Place> {
         let path = request.fields().only(":path").map(|path| String::from_utf8_lossy(path).into_owned());
         let path = path.unwrap_or_default();
         let readers = script.readers.get(&path).into_iter().flatten();
-        let read = readers.map(|(act, reader)| (*act, reader.read(request))).collect();
+        let read = readers.map(|(act, reader)| (*act, reader.read(request, now))).collect();
         next(script, Place { path, read, ..Place::default() })
     }
 

@@ -3,7 +3,7 @@
 
 use std::fmt::Write as _;
 
-use oauth_core::{scope::ScopeToken, time::UnixTime, token::VerifiedToken};
+use oauth_core::{scope::ScopeToken, time::UnixTime, verified_claims::VerifiedClaims};
 use serde_json::Value;
 
 use crate::request::RequestHead;
@@ -103,11 +103,11 @@ impl Record {
 /// What a verified token says about who acts (LOG-02), as members of a record: subject, client, issuer, actors from the
 /// current one inwards, the scopes it holds, and the hash that names it. Made once for a token.
 #[must_use]
-pub fn actors(token: &VerifiedToken, credential_sha256: &str) -> String {
-    let claims = token.claims();
+pub fn actors(token: &impl AsRef<VerifiedClaims>, credential_sha256: &str) -> String {
+    let claims = token.as_ref();
     let mut text = String::new();
     for (name, value) in
-        [("subject", claims.subject()), ("client", claims.client_id()), ("issuer", Some(token.issuer()))]
+        [("subject", claims.subject()), ("client", claims.client_id()), ("issuer", Some(claims.issuer()))]
     {
         if let Some(value) = value {
             let _ = write!(text, ",\"{name}\":");

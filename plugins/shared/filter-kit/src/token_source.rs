@@ -1,7 +1,12 @@
-//! Where a filter that verifies no tokens gets the verified one from: `token` in its configuration.
+//! Where a filter that needs a verified token gets it from: `token` in its configuration.
 //!
-//! Either audience-validation ran before and left the hand-off, or Envoy's `jwt_authn` did and left metadata and a
-//! field. Whatever is missing, doubled, unreadable or about another credential is a denial.
+//! Audience-validation ran before and left the hand-off, or Envoy's `jwt_authn` did and left metadata and a field, or the
+//! token is verified here. Whatever is missing, doubled, unreadable or about another credential is a denial.
+
+mod config;
+mod verify;
+
+use std::time::Duration;
 
 use base64::{
     Engine as _, alphabet,
@@ -9,59 +14,81 @@ use base64::{
 };
 use oauth_core::{
     claims::Claims,
-    config::{Problems, at},
     credential::{self, Credential},
+    denial::Denial,
     issuer::Profile,
-    jose::Compact,
+    jose::{Compact, Crypto},
     json,
     reason::Reason,
+    resource_metadata::challenge_for,
+    time::UnixTime,
     token::Unverified,
     verified_claims::VerifiedClaims,
 };
-use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use self::verify::Verifying;
 use crate::{
+    crypto::CryptoChoice,
     handoff,
-    issuers::credential_sha256,
-    policy::PropertyPath,
+    issuers::{self, credential_sha256},
+    matching::Target,
+    policy::{Callout, CalloutOutcome, Note, PropertyPath},
     request::{Property, RequestHead},
 };
 
-/// `token`
-#[derive(Clone, Debug, Default, Deserialize)]
-#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default, expecting = "an object as {\"source\": \"verified\"}")]
-pub struct RawTokenSource {
-    source: Option<RawSource>,
-    payload_key: Option<String>,
-    payload_header: Option<String>,
-    issuers: Option<Value>,
-    resources: Option<Value>,
-}
-
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(rename_all = "snake_case")]
-enum RawSource {
-    #[default]
-    Verified,
-    JwtAuthn,
-    Verify,
-    Introspection,
-}
+pub use config::RawTokenSource;
+pub use verify::Pending;
 
 /// Where the verified token comes from.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct TokenSource {
     way: Way,
     properties: Vec<PropertyPath>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 enum Way {
     Verified,
-    JwtAuthn { payload_header: String },
+    JwtAuthn { payload_header: String, resource: Option<String> },
+    Verify(Box<Verifying>),
+}
+
+/// What a worker has learned on the way: the keys of issuers and the tokens they signed, if tokens are verified here.
+#[derive(Debug)]
+pub struct Learned(Option<issuers::Learned>);
+
+/// What became of the wish to read a request's token.
+#[derive(Debug)]
+pub enum Reading {
+    /// It is there, or none is needed.
+    Done(Presented),
+    /// The request is to be denied.
+    Refused(Refused),
+    /// The issuer's keys are being fetched: go on with [`TokenSource::read_again`] after this callout.
+    AwaitKeys(Callout, Pending),
+}
+
+/// Why there is no verified token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refused {
+    /// Why.
+    pub reason: Reason,
+    /// The resource that the request is about, if that is known.
+    pub resource: Option<String>,
+    /// When another attempt makes sense.
+    pub retry_after: Option<Duration>,
+}
+
+impl Refused {
+    /// The denial, with the challenge of the resource. It tells nothing of what the request would require.
+    pub fn denial(&self) -> Denial {
+        let denial = Denial::challenged(self.reason, challenge_for(self.resource.as_deref()));
+        match self.retry_after {
+            Some(wait) => denial.retry_after(wait),
+            None => denial,
+        }
+    }
 }
 
 /// What a request presents to a filter that reads the token.
@@ -73,7 +100,7 @@ pub enum Presented {
     Public,
 }
 
-/// A token that a filter before has verified. Only [`TokenSource::read`] makes one.
+/// A token that was verified. Only [`TokenSource::read`] makes one.
 #[derive(Clone, Debug)]
 pub struct HandedOver {
     resource: Option<String>,
@@ -89,7 +116,7 @@ impl AsRef<VerifiedClaims> for HandedOver {
 }
 
 impl HandedOver {
-    /// The resource that the token was found to be meant for; `jwt_authn` does not say.
+    /// The resource that the token was found to be meant for; of `jwt_authn`, the one that was configured.
     #[must_use]
     pub fn resource(&self) -> Option<&str> {
         self.resource.as_deref()
@@ -126,73 +153,6 @@ impl HandedOver {
     }
 }
 
-/// The name of `jwt_authn` in metadata.
-const JWT_AUTHN: &str = "envoy.filters.http.jwt_authn";
-
-impl RawTokenSource {
-    /// The source, `verified` if nothing was configured. Notes every mistake below `place`.
-    pub fn settings(raw: Option<&Self>, place: &str, problems: &mut Problems) -> TokenSource {
-        let none = Self::default();
-        let raw = raw.unwrap_or(&none);
-        let source = raw.source.unwrap_or_default();
-        let payload = [("payload_key", &raw.payload_key), ("payload_header", &raw.payload_header)];
-        let verify = [("issuers", &raw.issuers), ("resources", &raw.resources)];
-        if source != RawSource::JwtAuthn {
-            for (name, _) in payload.into_iter().filter(|(_, value)| value.is_some()) {
-                problems.add(at(place, name), "is known to the source jwt_authn only");
-            }
-        }
-        if source != RawSource::Verify {
-            for (name, _) in verify.into_iter().filter(|(_, value)| value.is_some()) {
-                problems.add(at(place, name), "is known to the source verify only");
-            }
-        }
-        match source {
-            RawSource::Verified => {}
-            RawSource::JwtAuthn => return raw.jwt_authn(place, problems),
-            RawSource::Verify => refuse("verify", place, problems),
-            RawSource::Introspection => refuse("introspection", place, problems),
-        }
-        TokenSource { way: Way::Verified, properties: vec![PropertyPath::known(handoff::TOKEN)] }
-    }
-
-    fn jwt_authn(&self, place: &str, problems: &mut Problems) -> TokenSource {
-        let key_place = at(place, "payload_key");
-        let key = problems.required(&key_place, self.payload_key.as_deref(), "the payload_in_metadata of jwt_authn");
-        let key = key.unwrap_or_default();
-        if self.payload_key.is_some() && (key.is_empty() || key.contains('\0')) {
-            problems.add(key_place, "is no key of metadata: expected the payload_in_metadata of jwt_authn");
-        }
-        let header_place = at(place, "payload_header");
-        let header =
-            problems.required(&header_place, self.payload_header.as_deref(), "the forward_payload_header of jwt_authn");
-        let header = header.unwrap_or_default();
-        if self.payload_header.is_some() && !is_payload_header(header) {
-            // What begins with x-fourleg- is taken out of every request.
-            problems.add(
-                header_place,
-                "is no field for it: expected one in lower case that begins with x- and not with x-fourleg-",
-            );
-        }
-        TokenSource {
-            way: Way::JwtAuthn { payload_header: header.to_owned() },
-            // A leaf, since one null claim makes all of the payload unreadable.
-            properties: vec![PropertyPath::of(&["metadata", "filter_metadata", JWT_AUTHN, key, "iss"])],
-        }
-    }
-}
-
-fn refuse(source: &str, place: &str, problems: &mut Problems) {
-    problems
-        .add(at(place, "source"), format!("{source} is not supported by this version: expected verified or jwt_authn"));
-}
-
-fn is_payload_header(name: &str) -> bool {
-    let rest = name.strip_prefix("x-");
-    let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with("fourleg") && rest.bytes().all(plain))
-}
-
 impl TokenSource {
     /// The properties that [`TokenSource::read`] needs: a policy lists them among its own.
     #[must_use]
@@ -200,21 +160,89 @@ impl TokenSource {
         &self.properties
     }
 
+    /// What a worker knows before any request.
+    #[must_use]
+    pub fn nothing_learned(&self) -> Learned {
+        Learned(self.verifying().map(Verifying::nothing_learned))
+    }
+
+    /// Who is to verify signatures; see [`crate::policy::Policy::crypto`].
+    #[must_use]
+    pub fn crypto(&self) -> CryptoChoice {
+        self.verifying().map_or(CryptoChoice::Guest, |_| CryptoChoice::Auto)
+    }
+
+    /// Says who verifies signatures from now on; see [`crate::policy::Policy::equip`].
+    pub fn equip(&mut self, crypto: Crypto) {
+        if let Way::Verify(verifying) = &mut self.way {
+            verifying.equip(crypto);
+        }
+    }
+
+    /// Takes in the end of a shared callout; see [`crate::policy::Policy::learn`].
+    pub fn learn(&self, learned: &mut Learned, key: &str, outcome: CalloutOutcome<'_>, now: UnixTime) -> Vec<Note> {
+        match (&self.way, &mut learned.0) {
+            (Way::Verify(verifying), Some(learned)) => verifying.learn(learned, key, outcome, now),
+            _ => Vec::new(),
+        }
+    }
+
+    /// The callouts that are due; see [`crate::policy::Policy::upkeep`].
+    pub fn upkeep(&self, learned: &mut Learned, now: UnixTime) -> Vec<Callout> {
+        match (&self.way, &mut learned.0) {
+            (Way::Verify(verifying), Some(learned)) => verifying.upkeep(learned, now),
+            _ => Vec::new(),
+        }
+    }
+
     /// Reads the token of a request. `first` is the position of the first of [`TokenSource::properties`] among those
     /// of the policy.
     ///
-    /// # Errors
+    /// It is refused for one of these reasons:
     /// - [`Reason::TokenNotHandedOver`]: the filter that verifies did not run before, or what it left is not sound.
     /// - [`Reason::TokenNotVerified`]: it ran and enforces nothing.
     /// - [`Reason::CredentialChanged`]: the request carries another credential than the one that was verified.
-    /// - [`Reason::CredentialMissing`]: with `jwt_authn`, the request has none.
-    /// - What [`credential::bearer`] says of the `Authorization` field, and, with `jwt_authn`, what
-    ///   [`Unverified::access_token_claims`] says of the token.
-    pub fn read(&self, request: &RequestHead, first: usize) -> Result<Presented, Reason> {
-        let left = request.property(first);
+    /// - [`Reason::CredentialMissing`]: with `jwt_authn` and `verify`, the request has none.
+    /// - What [`credential::bearer`] says of the `Authorization` field; with `jwt_authn`, what
+    ///   [`Unverified::access_token_claims`] says of the token; with `verify`, what [`Unverified::verify`] says, and
+    ///   [`Reason::ResourceUnknown`], [`Reason::PathRefused`], [`Reason::AudienceMismatch`],
+    ///   [`Reason::KeysUnavailable`].
+    #[must_use]
+    pub fn read(
+        &self,
+        learned: &mut Learned,
+        request: &RequestHead,
+        target: Target<'_>,
+        first: usize,
+        now: UnixTime,
+    ) -> Reading {
+        let (read, resource) = match &self.way {
+            Way::Verified => (read_hand_off(request, request.property(first)), None),
+            Way::JwtAuthn { payload_header, resource } => {
+                let read = read_jwt_authn(request, request.property(first), payload_header, resource.as_ref());
+                (read, resource.clone())
+            }
+            Way::Verify(verifying) => return verifying.read(learned.0.as_mut(), request, target, now),
+        };
+        match read {
+            Ok(presented) => Reading::Done(presented),
+            Err(reason) => Reading::Refused(Refused { reason, resource, retry_after: None }),
+        }
+    }
+
+    /// Goes on after the callout of [`Reading::AwaitKeys`].
+    #[must_use]
+    pub fn read_again(&self, learned: &mut Learned, pending: Pending, now: UnixTime) -> Reading {
         match &self.way {
-            Way::Verified => read_hand_off(request, left),
-            Way::JwtAuthn { payload_header } => read_jwt_authn(request, left, payload_header),
+            Way::Verify(verifying) => verifying.authenticate(learned.0.as_mut(), pending, true, now),
+            _ => Reading::Refused(Refused { reason: Reason::InternalFault, resource: None, retry_after: None }),
+        }
+    }
+
+    fn verifying(&self) -> Option<&Verifying> {
+        match &self.way {
+            Way::Verify(verifying) => Some(verifying),
+            Way::Verified | Way::JwtAuthn { .. } => None,
         }
     }
 }
@@ -260,7 +288,12 @@ fn verified(mut members: Map<String, Value>) -> Option<HandedOver> {
     members.is_empty().then_some(HandedOver { resource: Some(resource), profile, claims, credential_sha256 })
 }
 
-fn read_jwt_authn(request: &RequestHead, left: &Property, payload_header: &str) -> Result<Presented, Reason> {
+fn read_jwt_authn(
+    request: &RequestHead,
+    left: &Property,
+    payload_header: &str,
+    resource: Option<&String>,
+) -> Result<Presented, Reason> {
     let credential = match authorization(request)? {
         Authorization::Bearer(credential) => credential,
         Authorization::None | Authorization::OtherScheme => {
@@ -285,7 +318,7 @@ fn read_jwt_authn(request: &RequestHead, left: &Property, payload_header: &str) 
     }
     let credential_sha256 = credential_sha256(credential);
     let claims = vouched_for(claims);
-    Ok(Presented::Token(Box::new(HandedOver { resource: None, profile, claims, credential_sha256 })))
+    Ok(Presented::Token(Box::new(HandedOver { resource: resource.cloned(), profile, claims, credential_sha256 })))
 }
 
 #[expect(

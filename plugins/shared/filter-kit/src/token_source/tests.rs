@@ -1,14 +1,15 @@
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use oauth_core::config;
+use oauth_core::config::{self, Problems};
 use serde_json::json;
 
 use super::*;
+use crate::path::SafePath;
 
 const CREDENTIAL: &str = "a.credential.of-some-kind";
 
 fn source(raw: &Value) -> Result<TokenSource, Vec<String>> {
     let (raw, mut problems) = config::read::<RawTokenSource>(raw.to_string().as_bytes());
-    let settings = raw.map(|raw| RawTokenSource::settings(Some(&raw), "token", &mut problems));
+    let settings = raw.map(|raw| RawTokenSource::settings(Some(&raw), None, "token", &mut problems));
     problems.into_result(settings).map_err(|problems| {
         problems.as_slice().iter().map(|problem| format!("{} {}", problem.path, problem.message)).collect()
     })
@@ -20,7 +21,26 @@ fn head(fields: &[(&str, &str)], property: Property) -> RequestHead {
 }
 
 fn read(raw: &Value, fields: &[(&str, &str)], property: Property) -> Result<Presented, Reason> {
-    source(raw).unwrap().read(&head(fields, property), 1)
+    reading(raw, "/", fields, property).map_err(|refused| refused.reason)
+}
+
+fn reading(raw: &Value, path: &str, fields: &[(&str, &str)], property: Property) -> Result<Presented, Refused> {
+    let source = source(raw).unwrap();
+    let path = SafePath::parse(path.as_bytes()).unwrap();
+    let target = Target { method: "GET", host: None, path: &path };
+    let mut learned = source.nothing_learned();
+    match source.read(&mut learned, &head(fields, property), target, 1, UnixTime::from_secs(1_900_000_100)) {
+        Reading::Done(presented) => Ok(presented),
+        Reading::Refused(refused) => Err(refused),
+        Reading::AwaitKeys(..) => panic!("keys are inline"),
+    }
+}
+
+const R: &str = "https://tools.example";
+
+fn issuers() -> Value {
+    let key = json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"});
+    json!([{"issuer": "https://as.example", "jwks": {"inline": {"keys": [key]}}}])
 }
 
 fn claims() -> Value {
@@ -45,7 +65,7 @@ fn hand_off(left: &Value, fields: &[(&str, &str)]) -> Result<Presented, Reason> 
 fn the_default_is_the_hand_off() {
     for raw in [None, Some(RawTokenSource::default())] {
         let mut problems = Problems::default();
-        let source = RawTokenSource::settings(raw.as_ref(), "token", &mut problems);
+        let source = RawTokenSource::settings(raw.as_ref(), None, "token", &mut problems);
         assert!(problems.is_empty());
         assert_eq!(source.properties(), [PropertyPath::known("fourleg.token")]);
     }
@@ -55,7 +75,26 @@ fn the_default_is_the_hand_off() {
 fn each_mistake_is_named_with_its_place() {
     for (raw, expected) in [
         (json!({"source": "jwt"}), "source has a wrong value: expected one of `verified`, `jwt_authn`"),
-        (json!({"source": "verify", "issuers": [], "resources": []}), "token.source verify is not supported"),
+        (json!({"source": "verify", "issuers": issuers()}), "token.resources is missing"),
+        (json!({"source": "verify", "resources": [{"resource": R}]}), "token.issuers is missing"),
+        (json!({"source": "verify", "issuers": issuers(), "resources": []}), "token.resources is empty"),
+        (
+            json!({"source": "verify", "issuers": issuers(), "resources": [{"resource": R}, {"resource": "urn:x", "match": {"path": {"exact": "/"}}}]}),
+            "token.resources[0].match is missing",
+        ),
+        (
+            json!({"source": "verify", "issuers": issuers(), "resources": [{"resource": R, "accept": [{"issuer": "x"}]}]}),
+            "token.resources[0].accept[0].issuer is none of issuers",
+        ),
+        (
+            json!({"source": "verify", "issuers": issuers(), "resources": [{"resource": R, "require": {}}]}),
+            "resources[0].require is not known here",
+        ),
+        (json!({"source": "verified", "resource": R}), "token.resource is known to the source jwt_authn only"),
+        (
+            json!({"source": "jwt_authn", "payload_key": "p", "payload_header": "x-p", "resource": "tools"}),
+            "token.resource is no absolute URI",
+        ),
         (json!({"source": "introspection"}), "token.source introspection is not supported"),
         (json!({"payload_key": "p"}), "token.payload_key is known to the source jwt_authn only"),
         (json!({"source": "verified", "issuers": []}), "token.issuers is known to the source verify only"),
@@ -256,4 +295,33 @@ fn jwt_authn_cannot_make_an_access_token_of_something_else() {
         let token = format!("{header}.{payload}.c2ln");
         assert_eq!(jwt_authn(&token, &[("x-payload", &payload)]).unwrap_err(), reason, "{text}");
     }
+}
+
+/// Signatures and audiences are the scenarios' matter; what is said before that is told here.
+#[test]
+fn a_token_that_is_verified_here_is_refused_in_the_name_of_its_resource() {
+    let verify = json!({"source": "verify", "issuers": issuers(), "resources": [
+        {"resource": R, "match": {"path": {"prefix": "/a"}}}, {"resource": "https://tools.example/b", "match": {"path": {"prefix": "/b"}}},
+    ]});
+    for (path, fields, reason, resource) in [
+        ("/a", &[][..], Reason::CredentialMissing, Some(R)),
+        ("/b", &[], Reason::CredentialMissing, Some("https://tools.example/b")),
+        ("/c", &[("authorization", "Bearer x")], Reason::ResourceUnknown, None),
+        ("/a", &[("authorization", "Bearer a,Bearer b")], Reason::DuplicateCredential, Some(R)),
+        ("/a", &[("authorization", "Bearer a.b.c")], Reason::TokenMalformed, Some(R)),
+    ] {
+        let refused = reading(&verify, path, fields, Property::Absent).unwrap_err();
+        assert_eq!((refused.reason, refused.resource.as_deref()), (reason, resource), "{path} {fields:?}");
+        if let Some(resource) = resource {
+            assert!(refused.denial().headers()[0].1.contains(&format!("realm=\"{resource}\"")));
+        }
+    }
+}
+
+#[test]
+fn with_jwt_authn_the_configured_resource_is_named() {
+    let jwt_authn = json!({"source": "jwt_authn", "payload_key": "p", "payload_header": "x-p", "resource": "https://tools.example/mcp"});
+    let refused = reading(&jwt_authn, "/", &[], Property::Absent).unwrap_err();
+    let (_, challenge) = &refused.denial().headers()[0];
+    assert!(challenge.contains("https://tools.example/.well-known/oauth-protected-resource/mcp"), "{challenge}");
 }
