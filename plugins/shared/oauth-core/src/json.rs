@@ -1,10 +1,11 @@
 //! Strict JSON (RFC 8259): one reading only, so that no two parsers on the way can disagree.
 
-use std::cell::Cell;
-use std::fmt;
+mod exact;
+mod strict;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+pub use exact::Exact;
 use serde_json::{Map, Value};
+use strict::Tree;
 
 /// Nesting that a token or key set may have. Real ones stay below ten.
 pub const MAX_DEPTH: usize = 32;
@@ -32,13 +33,15 @@ pub enum JsonError {
 /// # Errors
 /// See [`JsonError`].
 pub fn parse(text: &[u8], max_depth: usize) -> Result<Value, JsonError> {
-    let text = std::str::from_utf8(text).map_err(|_| JsonError::NotUtf8)?;
-    let fault = Cell::new(JsonError::Syntax);
-    let mut deserializer = serde_json::Deserializer::from_str(text);
-    let value =
-        Strict { depth_left: max_depth, fault: &fault }.deserialize(&mut deserializer).map_err(|_| fault.get())?;
-    deserializer.end().map_err(|_| JsonError::Syntax)?;
-    Ok(value)
+    Value::read(text, max_depth)
+}
+
+/// Like [`parse`], with every number as its text.
+///
+/// # Errors
+/// See [`JsonError`].
+pub fn parse_exact(text: &[u8], max_depth: usize) -> Result<Exact, JsonError> {
+    Exact::read(text, max_depth)
 }
 
 /// Like [`parse`], for a text that must be an object.
@@ -49,93 +52,6 @@ pub fn parse_object(text: &[u8], max_depth: usize) -> Result<Map<String, Value>,
     match parse(text, max_depth)? {
         Value::Object(members) => Ok(members),
         _ => Err(JsonError::NotAnObject),
-    }
-}
-
-/// Builds a [`Value`] while refusing what serde_json itself would take: repeated names (it keeps the last) and depth.
-#[derive(Clone, Copy)]
-struct Strict<'f> {
-    depth_left: usize,
-    fault: &'f Cell<JsonError>,
-}
-
-impl Strict<'_> {
-    /// One level down.
-    fn enter<E: serde::de::Error>(self) -> Result<Self, E> {
-        match self.depth_left.checked_sub(1) {
-            Some(depth_left) => Ok(Self { depth_left, ..self }),
-            None => {
-                self.fault.set(JsonError::TooDeep);
-                Err(E::custom("too deep"))
-            }
-        }
-    }
-}
-
-impl<'de> DeserializeSeed<'de> for Strict<'_> {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_any(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Strict<'_> {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON")
-    }
-
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
-    }
-
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Bool(value))
-    }
-
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
-        Ok(Value::Number(value.into()))
-    }
-
-    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<Value, E> {
-        serde_json::Number::from_f64(value).map(Value::Number).ok_or_else(|| E::custom("not finite"))
-    }
-
-    fn visit_str<E>(self, value: &str) -> Result<Value, E> {
-        Ok(Value::String(value.to_owned()))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<Value, E> {
-        Ok(Value::String(value))
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Value, A::Error> {
-        let inner = self.enter()?;
-        let mut elements = Vec::new();
-        while let Some(element) = sequence.next_element_seed(inner)? {
-            elements.push(element);
-        }
-        Ok(Value::Array(elements))
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Value, A::Error> {
-        let inner = self.enter()?;
-        let mut members = Map::new();
-        while let Some(name) = object.next_key::<String>()? {
-            if members.contains_key(&name) {
-                self.fault.set(JsonError::DuplicateMember);
-                return Err(A::Error::custom("duplicate member"));
-            }
-            let value = object.next_value_seed(inner)?;
-            members.insert(name, value);
-        }
-        Ok(Value::Object(members))
     }
 }
 

@@ -1,0 +1,180 @@
+//! One strict reader for every kind of tree.
+
+use std::cell::Cell;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use super::JsonError;
+use super::exact::NumberTexts;
+
+/// What a JSON text is read into.
+pub(super) trait Tree: Sized {
+    /// The members of an object that is being read.
+    type Members: Default;
+
+    fn null() -> Self;
+    fn bool(value: bool) -> Self;
+    /// `texts` gives the text of this number; to be asked once for each, if at all.
+    fn number(value: serde_json::Number, texts: &NumberTexts<'_>) -> Option<Self>;
+    fn string(value: String) -> Self;
+    fn array(elements: Vec<Self>) -> Self;
+    fn has(members: &Self::Members, name: &str) -> bool;
+    fn insert(members: &mut Self::Members, name: String, value: Self);
+    fn object(members: Self::Members) -> Self;
+
+    /// Reads one value and nothing after it.
+    fn read(text: &[u8], max_depth: usize) -> Result<Self, JsonError> {
+        let text = std::str::from_utf8(text).map_err(|_| JsonError::NotUtf8)?;
+        let reading = Reading { fault: Cell::new(JsonError::Syntax), numbers: NumberTexts::of(text) };
+        let strict = Strict { depth_left: max_depth, reading: &reading, tree: PhantomData };
+        let mut deserializer = serde_json::Deserializer::from_str(text);
+        let tree = strict.deserialize(&mut deserializer).map_err(|_| reading.fault.get())?;
+        deserializer.end().map_err(|_| JsonError::Syntax)?;
+        Ok(tree)
+    }
+}
+
+impl Tree for Value {
+    type Members = Map<String, Self>;
+
+    fn null() -> Self {
+        Self::Null
+    }
+
+    fn bool(value: bool) -> Self {
+        Self::Bool(value)
+    }
+
+    fn number(value: serde_json::Number, _texts: &NumberTexts<'_>) -> Option<Self> {
+        Some(Self::Number(value))
+    }
+
+    fn string(value: String) -> Self {
+        Self::String(value)
+    }
+
+    fn array(elements: Vec<Self>) -> Self {
+        Self::Array(elements)
+    }
+
+    fn has(members: &Self::Members, name: &str) -> bool {
+        members.contains_key(name)
+    }
+
+    fn insert(members: &mut Self::Members, name: String, value: Self) {
+        members.insert(name, value);
+    }
+
+    fn object(members: Self::Members) -> Self {
+        Self::Object(members)
+    }
+}
+
+/// What the whole of one reading shares.
+struct Reading<'t> {
+    fault: Cell<JsonError>,
+    numbers: NumberTexts<'t>,
+}
+
+/// Builds a tree while refusing what serde_json itself would take: repeated names (it keeps the last) and depth.
+struct Strict<'r, 't, T> {
+    depth_left: usize,
+    reading: &'r Reading<'t>,
+    tree: PhantomData<T>,
+}
+
+// Derived ones would ask the same of `T`.
+impl<T> Clone for Strict<'_, '_, T> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<T> Copy for Strict<'_, '_, T> {}
+
+impl<T: Tree> Strict<'_, '_, T> {
+    /// One level down.
+    fn enter<E: serde::de::Error>(self) -> Result<Self, E> {
+        match self.depth_left.checked_sub(1) {
+            Some(depth_left) => Ok(Self { depth_left, ..self }),
+            None => {
+                self.reading.fault.set(JsonError::TooDeep);
+                Err(E::custom("too deep"))
+            }
+        }
+    }
+
+    fn number<E: serde::de::Error>(self, value: serde_json::Number) -> Result<T, E> {
+        T::number(value, &self.reading.numbers).ok_or_else(|| E::custom("no number"))
+    }
+}
+
+impl<'de, T: Tree> DeserializeSeed<'de> for Strict<'_, '_, T> {
+    type Value = T;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de, T: Tree> Visitor<'de> for Strict<'_, '_, T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("JSON")
+    }
+
+    fn visit_unit<E>(self) -> Result<T, E> {
+        Ok(T::null())
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<T, E> {
+        Ok(T::bool(value))
+    }
+
+    fn visit_i64<E: serde::de::Error>(self, value: i64) -> Result<T, E> {
+        self.number(value.into())
+    }
+
+    fn visit_u64<E: serde::de::Error>(self, value: u64) -> Result<T, E> {
+        self.number(value.into())
+    }
+
+    fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<T, E> {
+        self.number(serde_json::Number::from_f64(value).ok_or_else(|| E::custom("not finite"))?)
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<T, E> {
+        Ok(T::string(value.to_owned()))
+    }
+
+    fn visit_string<E>(self, value: String) -> Result<T, E> {
+        Ok(T::string(value))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<T, A::Error> {
+        let inner = self.enter()?;
+        let mut elements = Vec::new();
+        while let Some(element) = sequence.next_element_seed(inner)? {
+            elements.push(element);
+        }
+        Ok(T::array(elements))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<T, A::Error> {
+        let inner = self.enter()?;
+        let mut members = T::Members::default();
+        while let Some(name) = object.next_key::<String>()? {
+            if T::has(&members, &name) {
+                self.reading.fault.set(JsonError::DuplicateMember);
+                return Err(A::Error::custom("duplicate member"));
+            }
+            let value = object.next_value_seed(inner)?;
+            T::insert(&mut members, name, value);
+        }
+        Ok(T::object(members))
+    }
+}
