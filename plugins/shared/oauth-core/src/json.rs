@@ -1,9 +1,11 @@
 //! Strict JSON (RFC 8259): one reading only, so that no two parsers on the way can disagree.
 
 mod exact;
+mod number;
 mod strict;
 
 pub use exact::Exact;
+pub use number::same_number;
 use serde_json::{Map, Value};
 use strict::Tree;
 

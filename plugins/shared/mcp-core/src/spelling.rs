@@ -1,0 +1,65 @@
+//! Member names that lenient readers take for one another.
+//!
+//! Go's encoding/json ignores case (with the Kelvin sign for `k` and the long s for `s`), its successor can ignore
+//! `-` and `_` too, and other libraries have such switches. So a name that is almost a known one is refused: some
+//! reader would act on it while we do not.
+
+use std::collections::BTreeMap;
+
+use oauth_core::json::Exact;
+
+use crate::fault::Flaw;
+
+/// Whether some reader could take `name` for `known`, although it is another.
+#[must_use]
+pub fn resembles(name: &str, known: &str) -> bool {
+    name != known && folded(name) == folded(known)
+}
+
+/// Without case, `-`, `_`, white space and control characters.
+fn folded(name: &str) -> String {
+    let kept = name.chars().filter(|character| {
+        !matches!(character, '-' | '_' | '\u{307}') && !character.is_whitespace() && !character.is_control()
+    });
+    // By way of upper case, so that characters of one upper case fall together: `s` and the long s, `i` and the
+    // dotless i. The dot of the Turkish capital I is a character of its own then, and left out above.
+    kept.flat_map(char::to_uppercase).flat_map(char::to_lowercase).filter(|character| *character != '\u{307}').collect()
+}
+
+/// Refuses members that resemble one of `known`, and names that MCP gives to no member of its own.
+pub(crate) fn check(members: &BTreeMap<String, Exact>, known: &[&str]) -> Result<(), Flaw> {
+    let plain = |name: &String| name.bytes().all(|byte| byte.is_ascii_graphic());
+    let fits = |name: &String| plain(name) && !known.iter().any(|known| resembles(name, known));
+    if members.keys().all(fits) { Ok(()) } else { Err(Flaw::MemberSpelling) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// SMG-09
+    #[test]
+    fn sees_every_spelling_that_some_reader_takes_for_the_name() {
+        for (name, known) in [
+            ("Method", "method"),
+            ("METHOD", "method"),
+            ("param\u{17f}", "params"),
+            ("to\u{212a}en", "token"),
+            ("ur\u{131}", "uri"),
+            ("ur\u{130}", "uri"),
+            ("task_id", "taskId"),
+            ("TaskID", "taskId"),
+            ("meta", "_meta"),
+            ("noti\u{fb01}cations", "notifications"),
+            ("name ", "name"),
+            ("name\0", "name"),
+        ] {
+            assert!(resembles(name, known), "{name:?} {known}");
+        }
+        for (name, known) in
+            [("method", "method"), ("names", "name"), ("nam", "name"), ("", "id"), ("n\u{e4}me", "name")]
+        {
+            assert!(!resembles(name, known), "{name:?} {known}");
+        }
+    }
+}
