@@ -39,6 +39,9 @@ enum Task {
         /// Leaves out the scenarios on Envoy.
         #[arg(long)]
         no_envoy: bool,
+        /// Leaves out the foreign parsers of challenges, which need Node and the registries of npm and PyPI.
+        #[arg(long)]
+        no_parsers: bool,
         /// Runs only tests whose name contains this.
         filter: Option<String>,
     },
@@ -102,7 +105,9 @@ fn run() -> Result<()> {
             command::say("building the lab: identity provider, MCP server, MCP client");
             Cargo::host(&root).run(&[&["run", "--package", "fourleg-lab", "--bin", "demo", "--"], &mode[..]].concat())
         }
-        Task::Test { no_envoy, filter } => test(&root, wasm_toolchain, no_envoy, filter.as_deref()),
+        Task::Test { no_envoy, no_parsers, filter } => {
+            test(&root, wasm_toolchain, &LeftOut { no_envoy, no_parsers }, filter.as_deref())
+        }
         Task::Bench { what, rounds, seconds, quick } => {
             modules::build(&root, wasm_toolchain)?;
             let mut options = vec![what.name().to_owned()];
@@ -123,27 +128,40 @@ fn run() -> Result<()> {
     }
 }
 
-fn test(root: &std::path::Path, choice: Choice, no_envoy: bool, filter: Option<&str>) -> Result<()> {
+/// What a test run does without, by the names of the tests.
+struct LeftOut {
+    no_envoy: bool,
+    no_parsers: bool,
+}
+
+impl LeftOut {
+    fn names(&self) -> Vec<&'static str> {
+        let both = [(self.no_envoy, "on_envoy"), (self.no_parsers, "independent_parsers")];
+        both.into_iter().filter(|(left_out, _)| *left_out).map(|(_, name)| name).collect()
+    }
+}
+
+fn test(root: &std::path::Path, choice: Choice, left_out: &LeftOut, filter: Option<&str>) -> Result<()> {
     modules::build(root, choice)?;
     let cargo = Cargo::host(root);
-    if !no_envoy {
+    if !left_out.no_envoy {
         // Before the tests, so that a missing Envoy is said once and in full instead of by every test.
         cargo.run(&["run", "--package", "fourleg-lab", "--bin", "fetch-envoy"])?;
     }
     command::say("building and running the tests");
     let filter: &[&str] = filter.as_slice();
-    let skip: &[&str] = if no_envoy { &["--skip", "on_envoy"] } else { &[] };
+    let skip: Vec<&str> = left_out.names().into_iter().flat_map(|name| ["--skip", name]).collect();
     // With the benchmark, whose arithmetic has tests; it measures nothing here.
     let all = ["test", "--workspace", "--no-fail-fast", "--features", "fourleg-lab/bench"];
     let mut command = cargo.command();
-    command.args([&all, filter, &["--"], skip].concat());
-    if no_envoy {
+    command.args([&all, filter, &["--"], &skip].concat());
+    if left_out.no_envoy {
         // A test that is not named on_envoy and wants it all the same fails instead of fetching it.
         command.env("FOURLEG_NO_ENVOY", "1");
     }
     command::run(&mut command)?;
-    if no_envoy {
-        command::say("left out by --no-envoy: every test named on_envoy");
+    for name in left_out.names() {
+        command::say(&format!("left out as told: every test named {name}"));
     }
     Ok(())
 }
