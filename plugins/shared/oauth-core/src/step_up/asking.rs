@@ -68,8 +68,10 @@ impl Asking {
         match (rfc9470, entra) {
             (Some(rfc9470), None) => Denial::challenged(Reason::InsufficientUserAuthentication, rfc9470),
             (None, Some(entra)) => Denial::challenged(Reason::InsufficientClaims, entra),
-            (Some(rfc9470), Some(entra)) => Denial::challenged(Reason::InsufficientUserAuthentication, rfc9470)
-                .and_because(Reason::InsufficientClaims, entra),
+            // Entra's first: its libraries look at the error of the first `Bearer` challenge alone, and only their clients
+            // get both.
+            (Some(rfc9470), Some(entra)) => Denial::challenged(Reason::InsufficientClaims, entra)
+                .and_because(Reason::InsufficientUserAuthentication, rfc9470),
             (None, None) => Denial::plain(Reason::StepUpImpossible),
         }
     }

@@ -250,7 +250,8 @@ fn entra_is_told_everything_in_one_challenge_of_its_own_parameters() {
 fn two_styles_are_two_challenges_without_mixed_parameters() {
     let block = || json!({"acr_values": ["mfa"], "max_age_seconds": 60, "auth_context": "c1"});
     let denial = denied(Style::Both, block(), json!({"xms_cc": "CP1"}));
-    let [rfc9470, entra] = challenges(&denial).try_into().unwrap();
+    let [entra, rfc9470] = challenges(&denial).try_into().unwrap();
+    assert_eq!(denial.reason(), Reason::InsufficientClaims);
     assert_eq!(rfc9470["error"], "insufficient_user_authentication");
     assert_eq!((rfc9470["acr_values"].as_str(), rfc9470["max_age"].as_str()), ("mfa", "60"));
     assert!(!["claims", "authorization_uri"].iter().any(|name| rfc9470.contains_key(*name)));
