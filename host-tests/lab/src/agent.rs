@@ -1,8 +1,12 @@
-//! An agent: an MCP client, by the official Rust SDK, that connects with or without a token and calls tools.
+//! An agent: an MCP client, by the official Rust SDK, that connects with or without a token and calls tools, and can follow
+//! a challenge to a better token.
 //!
 //! The functions block; they must not be called from async code.
 
+mod asked;
+mod authorization;
 mod denied;
+mod loopback;
 
 use std::{fmt, time::Duration};
 
@@ -11,11 +15,17 @@ use rmcp::{
     RoleClient, ServiceExt as _,
     model::{CallToolRequestParams, ContentBlock},
     service::RunningService,
-    transport::{StreamableHttpClientTransport, streamable_http_client::StreamableHttpClientTransportConfig},
+    transport::{
+        StreamableHttpClientTransport,
+        streamable_http_client::{StreamableHttpClient, StreamableHttpClientTransportConfig},
+    },
 };
 use serde_json::Value;
 
 use crate::runtime;
+pub use asked::Asked;
+use authorization::Authorization;
+pub use authorization::{NotGranted, Registration};
 pub use denied::Denied;
 
 /// No gateway and no tool here takes longer.
@@ -25,20 +35,60 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub struct Agent {
     url: String,
-    token: Option<String>,
+    credential: Credential,
+}
+
+#[derive(Clone)]
+enum Credential {
+    None,
+    Token(String),
+    Authorization(Box<Authorization>),
 }
 
 impl Agent {
     /// An agent without a token for the MCP endpoint at this URL (`http://…`).
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), token: None }
+        Self { url: url.into(), credential: Credential::None }
     }
 
     /// Sends this bearer token with every request.
     #[must_use]
     pub fn token(mut self, token: impl Into<String>) -> Self {
-        self.token = Some(token.into());
+        self.credential = Credential::Token(token.into());
         self
+    }
+
+    /// Has no token yet, and can get one: see [`Agent::follow`]. Clones and sessions share it.
+    ///
+    /// # Errors
+    /// If the registration's resource is no URL.
+    pub fn registered(mut self, registration: Registration) -> anyhow::Result<Self> {
+        let authorization = runtime::block_on(Authorization::new(registration, http_client()?))?;
+        self.credential = Credential::Authorization(Box::new(authorization));
+        Ok(self)
+    }
+
+    /// Asks the authorization server for the token that the denial's challenge calls for, through the user's browser.
+    /// From then on, sessions that are connected use it, too. Returns what was asked.
+    ///
+    /// # Errors
+    /// If the user or the authorization server says no, or the challenge cannot be followed.
+    pub fn follow(&self, denied: &Denied) -> Result<Asked, NotGranted> {
+        let (Credential::Authorization(authorization), Some(challenge)) = (&self.credential, &denied.challenge) else {
+            return Err(NotGranted::NothingAsked);
+        };
+        runtime::block_on_within(TIMEOUT, authorization.follow(challenge))
+            .unwrap_or_else(|| Err(NotGranted::Failed(anyhow::anyhow!("no answer within {TIMEOUT:?}"))))
+    }
+
+    /// The token that the agent would send now.
+    #[must_use]
+    pub fn current_token(&self) -> Option<String> {
+        match &self.credential {
+            Credential::None => None,
+            Credential::Token(token) => Some(token.clone()),
+            Credential::Authorization(authorization) => runtime::block_on(authorization.client.get_access_token()).ok(),
+        }
     }
 
     /// Connects: the `initialize` handshake of MCP.
@@ -46,19 +96,27 @@ impl Agent {
     /// # Errors
     /// If the gateway denies it, or nothing answers.
     pub fn connect(&self) -> Result<Session, Denied> {
+        match &self.credential {
+            Credential::Authorization(authorization) => self.connect_by(authorization.client.clone()),
+            Credential::None | Credential::Token(_) => {
+                self.connect_by(http_client().map_err(|error| Denied::unknown(format!("{error:#}")))?)
+            }
+        }
+    }
+
+    fn connect_by(&self, client: impl StreamableHttpClient) -> Result<Session, Denied> {
         let connected = runtime::block_on_within(TIMEOUT, async {
             let mut config = StreamableHttpClientTransportConfig::with_uri(self.url.as_str());
-            if let Some(token) = &self.token {
+            if let Credential::Token(token) = &self.credential {
                 config = config.auth_header(token);
             }
-            // The loopback is never behind a proxy, whatever the environment says.
-            let client = reqwest::Client::builder().no_proxy().build().context("an HTTP client")?;
-            anyhow::Ok(().serve(StreamableHttpClientTransport::with_client(client, config)).await)
+            ().serve(StreamableHttpClientTransport::with_client(client, config)).await
         });
         match connected {
-            Some(Ok(Ok(service))) => Ok(Session { service: Some(service) }),
-            Some(Ok(Err(error))) => Err(Denied::from_error(&error).or_ask(&self.url, self.token.as_deref(), TIMEOUT)),
-            Some(Err(error)) => Err(Denied::unknown(format!("{error:#}"))),
+            Some(Ok(service)) => Ok(Session { service: Some(service) }),
+            Some(Err(error)) => {
+                Err(Denied::from_error(&error).or_ask(&self.url, self.current_token().as_deref(), TIMEOUT))
+            }
             None => Err(Denied::too_late(TIMEOUT)),
         }
     }
@@ -66,8 +124,13 @@ impl Agent {
 
 impl fmt::Debug for Agent {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Agent").field("url", &self.url).field("token", &self.token.as_ref().map(|_| "…")).finish()
+        f.debug_struct("Agent").field("url", &self.url).finish_non_exhaustive()
     }
+}
+
+/// The loopback is never behind a proxy, whatever the environment says.
+fn http_client() -> anyhow::Result<reqwest::Client> {
+    reqwest::Client::builder().no_proxy().build().context("an HTTP client")
 }
 
 /// A connected agent; dropping it closes the session.

@@ -3,6 +3,7 @@
 use oauth_core::{
     challenge::Challenge,
     denial::{Denial, Reason},
+    resource_metadata::challenge_for,
 };
 
 const METADATA: &str = "https://tools.example/.well-known/oauth-protected-resource/mcp";
@@ -47,14 +48,14 @@ fn step_up() -> Challenge {
 }
 
 fn entra(claims: &str) -> Challenge {
-    Challenge::bearer()
-        .realm("")
+    challenge_for(Some(R))
+        .without_realm()
         .error("insufficient_claims")
         .authorization_uri("https://login.example/common/oauth2/v2.0/authorize")
         .claims(claims)
 }
 
-/// Bare ones come from the typed builder; those with a [`Reason`] go through [`Denial`], which sets the error.
+/// What `style: both` sends is "Entra, then RFC 9470"; the other way round shows why. Bare ones come from the typed builder; those with a [`Reason`] go through [`Denial`], which sets the error.
 pub fn all() -> Vec<Form> {
     let resource = || Challenge::bearer().realm(R).resource_metadata(METADATA);
     let bare = |name, challenges: &[Challenge], meant| Form {
@@ -78,10 +79,10 @@ pub fn all() -> Vec<Form> {
         (
             "bearer",
             vec![
-                ("realm", ""),
                 ("authorization_uri", "https://login.example/common/oauth2/v2.0/authorize"),
                 ("error", "insufficient_claims"),
                 ("claims", claims),
+                ("resource_metadata", METADATA),
             ],
         )
     };
