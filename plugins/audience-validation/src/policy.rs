@@ -287,7 +287,7 @@ fn judge(settings: &Settings, learned: &mut Learned, mut waiting: Waiting, now: 
         of_resource(record)
             .with_actors(&authenticated.actors)
             .with_known("rule", rule.map(|rule| &*rule.name))
-            .with_needed(&demand.scopes())
+            .with_needed(demand.scopes())
             .with_shadow(&shadow)
     };
     match check.require(&demand) {
@@ -325,7 +325,7 @@ impl Check<'_> {
         demand.check_scopes(token, &self.settings.scope_hierarchy).map_err(|_| {
             // COR-12: the client is told all that the operation needs, not what it lacks.
             let needed = demand.scopes();
-            let challenge = challenge(self.resource).scope(needed.iter().map(ScopeToken::as_str));
+            let challenge = challenge(self.resource).scope(needed.into_iter().map(ScopeToken::as_str));
             Denial::challenged(Reason::InsufficientScope, challenge)
         })
     }
@@ -360,8 +360,7 @@ fn allow(
         edits.state.push(handoff::unverified());
         return Step::Allow(edits);
     }
-    let profile = settings.issuers.get(authenticated.issuer).map(|issuer| issuer.profile.name()).unwrap_or_default();
-    edits.state.push(handoff::verified(&resource.protected.resource, profile, authenticated));
+    edits.state.push(handoff::verified(&resource.protected.resource, authenticated));
     if settings.forward_authorization != ForwardAuthorization::Keep {
         edits.remove.push("authorization".to_owned());
     }

@@ -1,12 +1,12 @@
 //! The audit record: what was decided, for whom, and why; one for each decision, as JSON in the filter state, where a
 //! plain access log prints it.
 
-use std::fmt::Write as _;
+use std::{borrow::Cow, fmt::Write as _};
 
 use oauth_core::{scope::ScopeToken, time::UnixTime, verified_claims::VerifiedClaims};
 use serde_json::Value;
 
-use crate::request::RequestHead;
+use crate::{json_text, request::RequestHead};
 
 /// No text of a record is longer, so that no client can flood the log.
 const MOST_CHARACTERS: usize = 256;
@@ -58,9 +58,9 @@ impl Record {
 
     /// Adds the scopes that the operation needs.
     #[must_use]
-    pub fn with_needed(mut self, scopes: &[ScopeToken]) -> Self {
+    pub fn with_needed<'a>(mut self, scopes: impl IntoIterator<Item = &'a ScopeToken>) -> Self {
         self.name("scopes_needed");
-        write_list(&mut self.text, scopes.iter().map(ScopeToken::as_str));
+        write_list(&mut self.text, scopes.into_iter().map(ScopeToken::as_str));
         self
     }
 
@@ -131,32 +131,22 @@ pub fn trace_id(request: &RequestHead) -> Option<String> {
     (id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| id.to_ascii_lowercase())
 }
 
-fn write_list<'a>(out: &mut String, texts: impl Iterator<Item = &'a str>) {
-    out.push('[');
-    for (index, text) in texts.take(MOST_ENTRIES).enumerate() {
-        if index > 0 {
-            out.push(',');
-        }
-        write_text(out, text);
-    }
-    out.push(']');
+fn write_text(out: &mut String, text: &str) {
+    json_text::string(out, &capped(text));
 }
 
-/// A JSON string of at most [`MOST_CHARACTERS`].
-fn write_text(out: &mut String, text: &str) {
-    let plain = |byte: u8| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
-    if text.len() <= MOST_CHARACTERS && text.bytes().all(plain) {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
-        return;
+fn write_list<'a>(out: &mut String, texts: impl Iterator<Item = &'a str>) {
+    json_text::strings(out, texts.take(MOST_ENTRIES).map(capped));
+}
+
+/// At most [`MOST_CHARACTERS`] of a text, and a sign if there was more.
+fn capped(text: &str) -> Cow<'_, str> {
+    // No character is shorter than a byte.
+    let end = (text.len() > MOST_CHARACTERS).then(|| text.char_indices().nth(MOST_CHARACTERS)).flatten();
+    match end {
+        Some((end, _)) => Cow::Owned(format!("{}…", text.get(..end).unwrap_or_default())),
+        None => Cow::Borrowed(text),
     }
-    let capped = match text.char_indices().nth(MOST_CHARACTERS) {
-        Some((end, _)) => Value::from(format!("{}…", text.get(..end).unwrap_or_default())),
-        None => Value::from(text),
-    };
-    // Writing to a string cannot fail.
-    let _ = write!(out, "{capped}");
 }
 
 #[cfg(test)]

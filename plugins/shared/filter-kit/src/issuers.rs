@@ -21,7 +21,7 @@ use self::{
     fetching::{Fetching, Source},
 };
 use crate::{
-    audit,
+    audit, handoff,
     policy::{Callout, CalloutOutcome, Note},
 };
 
@@ -70,6 +70,8 @@ pub struct Authenticated {
     pub credential_sha256: String,
     /// Who acts, for the audit record.
     pub actors: String,
+    /// For the hand-off.
+    pub(crate) described: String,
 }
 
 /// What became of a token.
@@ -173,7 +175,8 @@ impl Issuers {
         looked_again: bool,
         now: UnixTime,
     ) -> Verification {
-        if let Some(known) = learned.cache.get(token) {
+        let key = learned.cache.key(token);
+        if let Some(known) = learned.cache.get(key, token) {
             return self.again(learned, known, accepts, now);
         }
         let unverified = match Unverified::parse(token) {
@@ -201,11 +204,12 @@ impl Issuers {
                 let credential_sha256 = credential_sha256(token);
                 let authenticated = Rc::new(Authenticated {
                     actors: audit::actors(&verified, &credential_sha256),
+                    described: handoff::described(&verified, trusted.issuer.profile, &credential_sha256),
                     credential_sha256,
                     token: verified,
                     issuer: position,
                 });
-                learned.cache.insert(token, Rc::clone(&authenticated));
+                learned.cache.verified(key, token, &authenticated);
                 Verification::Verified(authenticated)
             }
             Err(Reason::UnknownKey) => self.look_again(learned, position, looked_again, now),

@@ -10,6 +10,7 @@ pub mod crypto;
 pub mod fields;
 pub mod handoff;
 pub mod issuers;
+mod json_text;
 pub mod matching;
 pub mod path;
 pub mod policy;

@@ -364,11 +364,11 @@ impl<'a> Demand<'a> {
 
     /// Every scope that is needed, each once: what the one challenge names (RFC 6750 §3).
     #[must_use]
-    pub fn scopes(&self) -> Vec<ScopeToken> {
-        let mut needed: Vec<ScopeToken> = Vec::new();
+    pub fn scopes(&self) -> Vec<&'a ScopeToken> {
+        let mut needed: Vec<&ScopeToken> = Vec::new();
         for scope in self.all().flat_map(Requirement::scopes) {
-            if !needed.contains(scope) {
-                needed.push(scope.clone());
+            if !needed.contains(&scope) {
+                needed.push(scope);
             }
         }
         needed
@@ -379,6 +379,6 @@ impl<'a> Demand<'a> {
     /// # Errors
     /// [`MissingScopes`], which converts to [`Reason::InsufficientScope`].
     pub fn check_scopes(&self, token: &VerifiedToken, hierarchy: &ScopeHierarchy) -> Result<(), MissingScopes> {
-        require_scopes_within(token, &self.scopes(), hierarchy)
+        require_scopes_within(token, self.all().flat_map(Requirement::scopes), hierarchy)
     }
 }

@@ -196,16 +196,17 @@ pub fn require_scopes(token: &impl AsRef<VerifiedClaims>, needed: &[ScopeToken])
 ///
 /// # Errors
 /// [`MissingScopes`], which converts to [`Reason::InsufficientScope`].
-pub fn require_scopes_within(
+pub fn require_scopes_within<'s>(
     token: &impl AsRef<VerifiedClaims>,
-    needed: &[ScopeToken],
+    needed: impl IntoIterator<Item = &'s ScopeToken>,
     hierarchy: &ScopeHierarchy,
 ) -> Result<(), MissingScopes> {
-    missing_from(&hierarchy.widen(token.as_ref().scopes()), needed)
+    let held = token.as_ref().scopes();
+    missing_from(held, needed).or_else(|MissingScopes(missing)| missing_from(&hierarchy.widen(held), &missing))
 }
 
-fn missing_from(held: &Scopes, needed: &[ScopeToken]) -> Result<(), MissingScopes> {
-    let missing: Vec<ScopeToken> = needed.iter().filter(|scope| !held.contains(scope)).cloned().collect();
+fn missing_from<'s>(held: &Scopes, needed: impl IntoIterator<Item = &'s ScopeToken>) -> Result<(), MissingScopes> {
+    let missing: Vec<ScopeToken> = needed.into_iter().filter(|scope| !held.contains(scope)).cloned().collect();
     if missing.is_empty() { Ok(()) } else { Err(MissingScopes(missing)) }
 }
 
