@@ -9,7 +9,7 @@ use std::{collections::BTreeMap, time::Duration};
 use filter_kit::{
     handoff,
     matching::Target,
-    policy::{Callout, CalloutOutcome, Input, Note, Policy, PropertyPath, RequestEdits, StateEntry, Step},
+    policy::{Callout, CalloutOutcome, Hold, Input, Note, Policy, PropertyPath, RequestEdits, StateEntry, Step},
     request::{Property, RequestHead},
     token_source::{Presented, RawTokenSource, Reading, TokenSource},
 };
@@ -88,6 +88,8 @@ enum StateKey {
 struct Edits {
     set: BTreeMap<String, String>,
     remove: Vec<String>,
+    /// Leaves every field as it is, the trace included.
+    nothing: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -106,6 +108,9 @@ struct Call {
 struct ReadBody {
     limit: usize,
     deny_if_it_holds: Option<String>,
+    /// Lets the headers go on before the verdict.
+    #[serde(default)]
+    body_alone: bool,
 }
 
 /// Where a request stands in its script.
@@ -278,6 +283,7 @@ fn next(script: &Script, mut place: Place) -> Step<Place> {
     let acts = script.routes.get(&place.path).map(Vec::as_slice).unwrap_or_default();
     while let Some(act) = acts.get(place.next) {
         match act {
+            Act::Allow(edits) if edits.nothing => return Step::Allow(RequestEdits::default()),
             Act::Allow(edits) => {
                 let mut set: Vec<(String, String)> = edits.set.clone().into_iter().collect();
                 set.append(&mut place.set);
@@ -291,7 +297,10 @@ fn next(script: &Script, mut place: Place) -> Step<Place> {
                 });
             }
             Act::Call(call) | Act::CallForever(call) => return Step::Call(call.callout(), place),
-            Act::ReadBody(read) => return Step::ReadBody { limit: read.limit, then: place },
+            Act::ReadBody(read) => {
+                let hold = if read.body_alone { Hold::Body } else { Hold::Headers };
+                return Step::ReadBody { limit: read.limit, hold, then: place };
+            }
             Act::Deny => break,
             Act::RequireToken(_) | Act::CopyProperty(_) => {
                 let read = match place.read.remove(&place.next) {

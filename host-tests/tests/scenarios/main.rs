@@ -2,6 +2,7 @@
 
 mod attacks;
 mod audience;
+mod body_alone;
 mod cache;
 mod confused_deputy;
 mod cors;

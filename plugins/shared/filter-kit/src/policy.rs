@@ -21,9 +21,23 @@ pub enum Step<W> {
     ReadBody {
         /// Bytes; one more is a 413.
         limit: usize,
+        /// What waits for the verdict.
+        hold: Hold,
         /// The state to resume with.
         then: W,
     },
+}
+
+/// What waits for the verdict while a body is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Hold {
+    /// The whole request. The proxy must be told to hand over the body of a request whose headers are held: in Envoy
+    /// `allow_on_headers_stop_iteration`.
+    Headers,
+    /// The body alone, for proxies that cannot be told so. Later filters and the upstream see the headers,
+    /// `Authorization` among them, before the verdict; of the body they see nothing before it. Header fields cannot be
+    /// edited any more after the wait: a policy that does is denied.
+    Body,
 }
 
 /// What a waiting policy gets.

@@ -18,6 +18,8 @@ pub(crate) struct Stream<W> {
     pub(crate) body_size: usize,
     /// Upgrade or CONNECT: its body never ends.
     pub(crate) upgrade: bool,
+    /// The headers went on before the verdict ([`crate::policy::Hold::Body`]).
+    pub(crate) headers_gone: bool,
     /// Fields that only Fourleg may set, to be taken out whatever the verdict.
     pub(crate) identity_fields: Vec<Vec<u8>>,
     /// Steps taken so far; a policy that never comes to an end is a fault.

@@ -15,6 +15,8 @@ const MOST_STEPS: u8 = 16;
 /// What became of a wish to wait.
 pub(super) enum Wait<W> {
     Parked,
+    /// The request's headers go on, its body is waited for.
+    ForBodyAlone,
     /// There is nothing to wait for: this is next, or a fault if `None`.
     Over(Option<Step<W>>),
 }
@@ -31,12 +33,13 @@ impl<P: Policy> Handle<P> {
                 Step::Allow(edits) => return self.allow(id, &edits, at),
                 Step::Deny(refusal) => return self.deny(id, refusal),
                 Step::Respond(response) => return self.respond(id, &response),
-                Step::ReadBody { limit, then } => match self.wait_for_body(id, limit, then) {
+                Step::ReadBody { limit, hold, then } => match self.wait_for_body(id, limit, hold, then, at) {
                     Wait::Parked => return Verdict::Hold,
+                    Wait::ForBodyAlone => return Verdict::GoOn,
                     Wait::Over(step) => step,
                 },
                 Step::Call(callout, then) => match self.wait_for_call(id, callout, then, at) {
-                    Wait::Parked => return Verdict::Hold,
+                    Wait::Parked | Wait::ForBodyAlone => return Verdict::Hold,
                     Wait::Over(step) => step,
                 },
             };
@@ -52,11 +55,13 @@ impl<P: Policy> Handle<P> {
 
     /// Edits first, then the resume; if an edit fails, the request must not go on without it.
     pub(super) fn allow(&self, id: u32, edits: &RequestEdits, at: At) -> Verdict {
-        let identity = match self.0.borrow_mut().streams.get_mut(&id) {
-            Some(stream) => std::mem::take(&mut stream.identity_fields),
+        let (identity, headers_gone) = match self.0.borrow_mut().streams.get_mut(&id) {
+            Some(stream) => (std::mem::take(&mut stream.identity_fields), stream.headers_gone),
             None => return Verdict::Hold,
         };
-        if edit(&identity, edits, P::READ_ONLY_STATE).is_err() {
+        // Headers that went on cannot be edited, and an edit that does not happen must not be taken for one that did.
+        let too_late = headers_gone && !(edits.remove.is_empty() && edits.set.is_empty());
+        if too_late || edit(&identity, edits, P::READ_ONLY_STATE).is_err() {
             return self.deny(id, Denial::plain(Reason::InternalFault).into());
         }
         self.end(id, Phase::Allowed);

@@ -6,8 +6,8 @@ use oauth_core::denial::{Denial, Reason};
 
 use super::{At, Handle, Verdict, outcome::Wait};
 use crate::{
-    host::{self, Buffer, Map},
-    policy::{Input, Policy, Step},
+    host::{self, Buffer, Level, Map},
+    policy::{Hold, Input, Policy, Step},
     registry::{Phase, Stream},
     request::{Property, RequestHead, identity_fields},
 };
@@ -73,11 +73,32 @@ impl<P: Policy> Handle<P> {
                 Phase::ForBody { .. } => {}
             }
         }
-        if stripped { self.body_complete(id) } else { self.deny(id, Denial::plain(Reason::HeadersUnreadable).into()) }
+        if !stripped {
+            return self.deny(id, Denial::plain(Reason::HeadersUnreadable).into());
+        }
+        let verdict = self.body_complete(id);
+        let headers_gone = self.0.borrow().streams.get(&id).is_some_and(|stream| stream.headers_gone);
+        if verdict == Verdict::GoOn && headers_gone {
+            // Of a request that was held as a whole before, Envoy 1.40 drops the body if the trailers just go on; a
+            // resume sends all of it.
+            if host::continue_request().is_err() {
+                host::log(Level::Error, "the proxy did not resume an allowed request");
+            }
+            return Verdict::Hold;
+        }
+        verdict
     }
 
     pub(super) fn insert(&self, id: u32, ended: bool, upgrade: bool, identity_fields: Vec<Vec<u8>>) {
-        let stream = Stream { phase: Phase::Deciding, ended, body_size: 0, upgrade, identity_fields, steps: 0 };
+        let stream = Stream {
+            phase: Phase::Deciding,
+            ended,
+            body_size: 0,
+            upgrade,
+            headers_gone: false,
+            identity_fields,
+            steps: 0,
+        };
         self.0.borrow_mut().streams.insert(id, stream);
     }
 
@@ -112,7 +133,14 @@ impl<P: Policy> Handle<P> {
         self.now_with(|settings, shared, now| P::resume(settings, shared, then, Input::Body(&body), now))
     }
 
-    pub(super) fn wait_for_body(&self, id: u32, limit: usize, then: P::Waiting) -> Wait<P::Waiting> {
+    pub(super) fn wait_for_body(
+        &self,
+        id: u32,
+        limit: usize,
+        hold: Hold,
+        then: P::Waiting,
+        at: At,
+    ) -> Wait<P::Waiting> {
         let Ok(now) = host::now() else { return Wait::Over(None) };
         {
             let mut registry = self.0.borrow_mut();
@@ -125,9 +153,33 @@ impl<P: Policy> Handle<P> {
                     return Wait::Over(Some(Step::Deny(Denial::plain(Reason::BodyTooLarge).into())));
                 }
                 stream.phase = Phase::ForBody { then, limit, deadline: now.plus(BODY_DEADLINE) };
-                return Wait::Parked;
+                // What is buffered already would go on with the headers. Then the proxy hands the body over although
+                // the headers are held, and there is no need to let them go.
+                if hold == Hold::Headers || stream.body_size > 0 || stream.headers_gone {
+                    return Wait::Parked;
+                }
+                drop(registry);
+                return self.let_headers_go(id, at);
             }
         }
         Wait::Over(self.with_body(id, limit, then))
+    }
+
+    /// Lets the headers go on, without the fields that only Fourleg may set, while the body waits.
+    fn let_headers_go(&self, id: u32, at: At) -> Wait<P::Waiting> {
+        let identity = match self.0.borrow_mut().streams.get_mut(&id) {
+            Some(stream) => {
+                stream.headers_gone = true;
+                std::mem::take(&mut stream.identity_fields)
+            }
+            None => return Wait::Over(None),
+        };
+        if identity.iter().any(|name| host::remove_field(Map::RequestHeaders, name).is_err()) {
+            return Wait::Over(None);
+        }
+        if at == At::Elsewhere && host::continue_request().is_err() {
+            return Wait::Over(None);
+        }
+        Wait::ForBodyAlone
     }
 }
