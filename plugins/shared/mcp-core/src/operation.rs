@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use oauth_core::json::Exact;
+use serde::Deserialize;
 use serde_json::Value;
 
 use crate::revision::Revision;
@@ -28,7 +29,9 @@ pub struct Operation {
 }
 
 /// The kinds of operations, as `match.mcp.kinds` names them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A JSON-RPC request.
     Request,
@@ -45,6 +48,16 @@ pub enum Kind {
 impl Kind {
     /// Every kind.
     pub const ALL: [Self; 5] = [Self::Request, Self::Notification, Self::Response, Self::Stream, Self::EndSession];
+
+    /// The HTTP method that carries it.
+    #[must_use]
+    pub const fn http_method(self) -> &'static str {
+        match self {
+            Self::Request | Self::Notification | Self::Response => "POST",
+            Self::Stream => "GET",
+            Self::EndSession => "DELETE",
+        }
+    }
 
     /// Its name in configuration and records.
     #[must_use]

@@ -11,8 +11,19 @@ pub(crate) fn is_plain(uri: &str) -> bool {
     let Some((scheme, rest)) = uri.split_once(':') else { return false };
     let scheme_fits = scheme.starts_with(|first: char| first.is_ascii_lowercase())
         && scheme.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"+-.".contains(&byte));
-    let fits = |byte: u8| byte.is_ascii_graphic() && !b"\\\"<>^`|".contains(&byte);
     scheme_fits && !rest.is_empty() && rest.bytes().all(fits) && has_plain_escapes(rest) && is_plain_rest(scheme, rest)
+}
+
+/// Whether a pattern (with `*` for any run of characters) can match a URI in its normal form.
+pub(crate) fn is_plain_pattern(pattern: &str) -> bool {
+    if !pattern.contains('*') {
+        return is_plain(pattern);
+    }
+    pattern.bytes().all(fits) && pattern.split('*').all(has_plain_escapes)
+}
+
+fn fits(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !b"\\\"<>^`|".contains(&byte)
 }
 
 /// An escape that stands for a delimiter of paths, a control character, `%` itself, or for a character that needs
@@ -81,6 +92,18 @@ mod tests {
             "docs://https://tools.example/a",
         ] {
             assert!(is_plain(uri), "{uri}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_one_of_uris_in_their_normal_form() {
+        for pattern in ["*", "file:///private/*", "*.json", "*/secret/*", "file:///caf%C3%A9*"] {
+            assert!(is_plain_pattern(pattern), "{pattern}");
+        }
+        for pattern in
+            ["", "private", "file:///a b*", "file:///caf\u{e9}*", "file:///caf%c3%a9*", "*%", "file:///a/../b", "*%2F*"]
+        {
+            assert!(!is_plain_pattern(pattern), "{pattern}");
         }
     }
 
