@@ -178,7 +178,8 @@ impl Reader {
         match self {
             Self::Token(source, first) => {
                 let path = request.path().map_err(|_| Reason::PathRefused)?;
-                let target = Target { method: request.method().unwrap_or_default(), host: None, path: &path };
+                let target =
+                    Target { method: request.method().unwrap_or_default(), host: None, path: &path, operation: None };
                 match source.read(&mut source.nothing_learned(), request, target, *first, now) {
                     Reading::Done(Presented::Public) => Ok(Some("public".to_owned())),
                     Reading::Done(Presented::Token(token)) => {

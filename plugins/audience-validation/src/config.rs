@@ -8,7 +8,7 @@ use filter_kit::{
     cors::{Cors, RawCors},
     crypto::CryptoChoice,
     issuers::{Issuers, RawCache, RawIssuer},
-    matching::{Match, RawMatch},
+    matching::{Match, Members, RawMatch},
     rules::Mode,
 };
 use oauth_core::{
@@ -88,7 +88,7 @@ pub struct Settings {
 #[cfg(not(target_family = "wasm"))]
 #[must_use]
 pub fn schema() -> String {
-    filter_kit::schema::of::<RawConfig>("audience-validation")
+    filter_kit::schema::of::<RawConfig>("audience-validation", Members::Http)
 }
 
 impl Settings {
@@ -170,7 +170,7 @@ impl RawConfig {
         let mut public = Vec::new();
         for (index, raw) in self.public.as_deref().unwrap_or_default().iter().enumerate() {
             let place = at_index("public", index);
-            let Some(block) = raw.settings(&place, problems) else { continue };
+            let Some(block) = raw.settings(Members::Http, &place, problems) else { continue };
             if block.is_about_every_path() {
                 problems.add(&place, "is about every path: expected a path other than the prefix \"/\"");
             }

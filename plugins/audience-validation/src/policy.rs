@@ -182,7 +182,7 @@ fn admit<'a>(settings: &'a Settings, request: &RequestHead) -> Result<Admitted, 
     let method = request.method().map_err(unfit)?;
     let path = request.path().map_err(unfit)?;
     let host = request.host();
-    let target = Target { method, host: host.as_deref(), path: &path };
+    let target = Target { method, host: host.as_deref(), path: &path, operation: None };
     if settings.mode == Mode::Enforce
         && let Some(response) = answers::answer(settings, request, target)
     {

@@ -2,7 +2,7 @@
 
 use filter_kit::{
     issuers::Issuers,
-    matching::{Match, RawMatch},
+    matching::{Match, Members, RawMatch},
     resources::{Protected, RawAccept, RawProtected, check_apart, check_methods},
     rules::{self, RawRule},
 };
@@ -90,7 +90,7 @@ impl RawResource {
 
     fn rules(&self, resource: Option<&Match>, variables: &[&str], place: &str, problems: &mut Problems) -> Vec<Rule> {
         let raw = self.rules.as_deref().unwrap_or_default();
-        rules::settings(raw, false, place, problems, |raw, block, place, problems| {
+        rules::settings(raw, Members::Http, false, place, problems, |raw, block, place, problems| {
             if let (Some(resource), Some(block)) = (resource, block)
                 && !resource.paths_meet(block)
             {

@@ -8,7 +8,7 @@ use serde::Deserialize;
 
 use crate::{
     issuers::Issuers,
-    matching::{Captures, Match, RawMatch, Target},
+    matching::{Captures, Match, Members, RawMatch, Target},
     path::Ambiguous,
 };
 
@@ -67,7 +67,7 @@ impl RawProtected<'_> {
         }
         let resource = resource?;
         let matches = match self.matches {
-            Some(raw) => raw.settings(&at(place, "match"), problems),
+            Some(raw) => raw.settings(Members::Http, &at(place, "match"), problems),
             None if only => None,
             None => problems.required(at(place, "match"), None, "a match, since there are several resources"),
         };

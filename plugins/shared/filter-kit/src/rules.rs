@@ -4,7 +4,7 @@ use oauth_core::config::{Problems, at, at_index};
 use serde::Deserialize;
 
 use crate::{
-    matching::{Captures, Match, RawMatch, Target},
+    matching::{Captures, Match, Members, RawMatch, Target},
     path::Ambiguous,
 };
 
@@ -62,9 +62,10 @@ pub struct Found {
 /// Checks a list of rules and what is wrong between them; notes every mistake below `place`. `require` makes a rule's
 /// requirement of its `require`, its match if that is sound, and the place.
 ///
-/// `rest_is_denied` says that what no rule matches is denied.
+/// `members` says what a match may name; `rest_is_denied` says that what no rule matches is denied.
 pub fn settings<R: Default, S>(
     raw: &[RawRule<R>],
+    members: Members,
     rest_is_denied: bool,
     place: &str,
     problems: &mut Problems,
@@ -73,7 +74,7 @@ pub fn settings<R: Default, S>(
     let mut rules = Vec::new();
     for (index, raw) in raw.iter().enumerate() {
         let place = at_index(place, index);
-        rules.extend(raw.settings(&place, problems, &mut require).map(|rule| (place, rule)));
+        rules.extend(raw.settings(members, &place, problems, &mut require).map(|rule| (place, rule)));
     }
     for (position, (place, rule)) in rules.iter().enumerate() {
         let covers =
@@ -100,6 +101,7 @@ pub fn settings<R: Default, S>(
 impl<R: Default> RawRule<R> {
     fn settings<S>(
         &self,
+        members: Members,
         place: &str,
         problems: &mut Problems,
         require: impl FnOnce(Option<&R>, Option<&Match>, &str, &mut Problems) -> S,
@@ -111,7 +113,7 @@ impl<R: Default> RawRule<R> {
             "what the rule requires, as {\"scopes\": […]}",
         );
         let matches = problems.required(at(place, "match"), self.matches.as_ref(), "a match");
-        let matches = matches.and_then(|raw| raw.settings(&at(place, "match"), problems));
+        let matches = matches.and_then(|raw| raw.settings(members, &at(place, "match"), problems));
         let require = require(raw, matches.as_ref(), &at(place, "require"), problems);
         Some(Rule { name: name?, matches: matches?, require, mode: self.mode.unwrap_or_default() })
     }

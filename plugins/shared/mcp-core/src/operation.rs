@@ -30,7 +30,7 @@ pub struct Operation {
 
 /// The kinds of operations, as `match.mcp.kinds` names them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
-#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema), schemars(rename = "OperationKind"))]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// A JSON-RPC request.

@@ -27,7 +27,7 @@ fn read(raw: &Value, fields: &[(&str, &str)], property: Property) -> Result<Pres
 fn reading(raw: &Value, path: &str, fields: &[(&str, &str)], property: Property) -> Result<Presented, Refused> {
     let source = source(raw).unwrap();
     let path = SafePath::parse(path.as_bytes()).unwrap();
-    let target = Target { method: "GET", host: None, path: &path };
+    let target = Target { method: "GET", host: None, path: &path, operation: None };
     let mut learned = source.nothing_learned();
     match source.read(&mut learned, &head(fields, property), target, 1, UnixTime::from_secs(1_900_000_100)) {
         Reading::Done(presented) => Ok(presented),

@@ -1,0 +1,93 @@
+//! What one block says about another: which is closer, and whether one makes the other pointless.
+
+use super::{
+    Match,
+    path_match::{PathMatch, Segment},
+};
+
+/// How closely a match describes a path: the longest wins; of two as long an exact one before a template, and a
+/// template before a prefix.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Closeness {
+    segments: usize,
+    closed: bool,
+    literals: usize,
+}
+
+impl Match {
+    /// How closely the block describes the paths it matches.
+    #[must_use]
+    pub fn closeness(&self) -> Closeness {
+        match &self.path {
+            None => Closeness::default(),
+            Some(PathMatch { pattern, open }) => Closeness {
+                segments: pattern.len(),
+                closed: !open,
+                literals: pattern.iter().filter(|segment| matches!(segment, Segment::Literal(_))).count(),
+            },
+        }
+    }
+
+    /// Whether every request that `other` matches is matched by this block too.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        fn all_in(inner: &[String], outer: &[String], same: impl Fn(&str, &str) -> bool) -> bool {
+            outer.is_empty() || (!inner.is_empty() && inner.iter().all(|a| outer.iter().any(|b| same(a, b))))
+        }
+        let by_method = |inner: &str, outer: &str| inner == outer || (inner == "HEAD" && outer == "GET");
+        let path_covered = match (&self.path, &other.path) {
+            (None, _) => true,
+            (Some(own), None) => own.open && own.pattern.is_empty(),
+            (Some(own), Some(other)) => own.covers(other),
+        };
+        let mcp_covered = match (&self.mcp, &other.mcp) {
+            (None, _) => true,
+            // The other is about requests too that are none of MCP.
+            (Some(_), None) => false,
+            (Some(own), Some(other)) => own.covers(other),
+        };
+        path_covered
+            && mcp_covered
+            && all_in(&other.methods, &self.methods, by_method)
+            && all_in(&other.hosts, &self.hosts, |a, b| a == b)
+    }
+
+    /// Whether some path could match both blocks.
+    #[must_use]
+    pub fn paths_meet(&self, other: &Self) -> bool {
+        let (Some(a), Some(b)) = (&self.path, &other.path) else { return true };
+        let (short, long) = if a.pattern.len() <= b.pattern.len() { (a, b) } else { (b, a) };
+        (short.open || short.pattern.len() == long.pattern.len())
+            && short.pattern.iter().zip(&long.pattern).all(|(a, b)| match (a, b) {
+                (Segment::Literal(a), Segment::Literal(b)) => a == b,
+                _ => true,
+            })
+    }
+
+    /// Whether some request could match both blocks equally closely, so that neither wins.
+    #[must_use]
+    pub fn ties_with(&self, other: &Self) -> bool {
+        fn meet(a: &[String], b: &[String], same: impl Fn(&str, &str) -> bool) -> bool {
+            a.is_empty() || b.is_empty() || a.iter().any(|a| b.iter().any(|b| same(a, b)))
+        }
+        let same_method = |a: &str, b: &str| a == b || matches!((a, b), ("GET", "HEAD") | ("HEAD", "GET"));
+        let paths_meet = match (&self.path, &other.path) {
+            (Some(a), Some(b)) => a.pattern.iter().zip(&b.pattern).all(|(a, b)| match (a, b) {
+                (Segment::Literal(a), Segment::Literal(b)) => a == b,
+                _ => true,
+            }),
+            _ => true,
+        };
+        let operations_meet = match (&self.mcp, &other.mcp) {
+            (Some(own), Some(other)) => own.meets(other),
+            _ => true,
+        };
+        // A block without a path is the prefix `/`.
+        let same_closeness = self.closeness() == other.closeness();
+        same_closeness
+            && paths_meet
+            && operations_meet
+            && meet(&self.methods, &other.methods, same_method)
+            && meet(&self.hosts, &other.hosts, |a, b| a == b)
+    }
+}
