@@ -9,6 +9,7 @@
 
 mod answers;
 mod bodies;
+mod clients;
 mod heads;
 mod messages;
 mod mutations;
