@@ -46,6 +46,9 @@ impl McpHeaders {
     }
 
     fn take(&mut self, field: &[u8], value: &[u8]) -> Result<(), Flaw> {
+        if !field.get(..3).is_some_and(|start| start.eq_ignore_ascii_case(b"mcp")) {
+            return Ok(());
+        }
         let plain: String = field.iter().map(|byte| plain_name(*byte)).collect();
         let param = plain.strip_prefix(PARAM);
         if param.is_none() && ![VERSION, METHOD, NAME].contains(&plain.as_str()) {

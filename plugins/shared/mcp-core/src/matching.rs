@@ -11,6 +11,9 @@ use crate::{
 
 /// `match.mcp` as configured. All given members must hold, a list is "any of".
 ///
+/// `tools` hold for `tools/call` alone, `prompts` for `prompts/get`, and `resources` for reading, subscribing to and
+/// unsubscribing from them. Lists and completions name none of these: `methods` can name them.
+///
 /// There is no member for the client's name or capabilities: clients say of themselves what they like.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
