@@ -4,7 +4,8 @@ use oauth_core::json::{self, Exact, JsonError};
 
 use crate::{
     endpoint::Exchange,
-    fault::{Fault, Flaw},
+    fault::Fault,
+    flaw::Flaw,
     headers::{McpHeaders, ParamHeader},
     message::Message,
     operation::{Operation, RequestId},

@@ -1,6 +1,6 @@
 //! What a body is written in, and what a client takes for an answer.
 
-use crate::fault::Flaw;
+use crate::flaw::Flaw;
 
 /// Only plain JSON is read: what we cannot read as the server will, we cannot judge.
 pub(crate) fn require_json(fields: &[(&[u8], &[u8])]) -> Result<(), Flaw> {

@@ -3,7 +3,8 @@
 use crate::{
     body::BodyReader,
     content::{accepts_events, require_json},
-    fault::{Fault, Flaw},
+    fault::Fault,
+    flaw::Flaw,
     headers::{self, McpHeaders, ParamHeader},
     operation::{Kind, Operation, RequestId},
     origin::Origins,
@@ -38,7 +39,8 @@ pub enum Reads {
     #[default]
     Body,
     /// The head alone. It is trusted only where the version obliges the server to compare it with the body, so older
-    /// versions are refused (2026-07-28, note for intermediaries).
+    /// versions are refused (2026-07-28, note for intermediaries). A server that takes any version and compares
+    /// nothing would do what the body says: choose this only before servers of that revision.
     HeadOnly,
 }
 

@@ -2,7 +2,7 @@
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
-use crate::fault::Flaw;
+use crate::flaw::Flaw;
 
 const VERSION: &str = "mcp-protocol-version";
 const METHOD: &str = "mcp-method";

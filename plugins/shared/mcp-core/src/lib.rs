@@ -25,6 +25,7 @@ mod body;
 mod content;
 mod endpoint;
 mod fault;
+mod flaw;
 mod headers;
 pub mod matching;
 mod message;
@@ -38,7 +39,8 @@ mod stateless;
 
 pub use body::BodyReader;
 pub use endpoint::{Endpoint, Exchange, Head, Opening, Reads};
-pub use fault::{Fault, Flaw};
+pub use fault::Fault;
+pub use flaw::Flaw;
 pub use headers::ParamHeader;
 pub use matching::{McpMatch, RawMcpMatch};
 pub use operation::{Arguments, Kind, Operation, RequestId, Target};

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use oauth_core::json::Exact;
 
 use crate::{
-    fault::Flaw,
+    flaw::Flaw,
     operation::{Kind, Operation, RequestId, Target},
     resource_uri,
     revision::Revision,

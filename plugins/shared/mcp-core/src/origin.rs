@@ -2,7 +2,7 @@
 
 use oauth_core::config::{Problems, at_index};
 
-use crate::fault::Flaw;
+use crate::flaw::Flaw;
 
 /// The allowed origins (RFC 6454 §6.2), as a browser writes them.
 ///

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use oauth_core::json::Exact;
 
-use crate::fault::Flaw;
+use crate::flaw::Flaw;
 
 /// Whether some reader could take `name` for `known`, although it is another.
 #[must_use]

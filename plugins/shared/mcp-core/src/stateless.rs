@@ -5,7 +5,7 @@
 use oauth_core::json::{self, Exact};
 
 use crate::{
-    fault::Flaw,
+    flaw::Flaw,
     headers::{self, McpHeaders, ParamHeader},
     message::{self, Call},
     operation::{Kind, Operation},
