@@ -12,9 +12,9 @@ use std::{fmt, time::Duration};
 
 use anyhow::Context as _;
 use rmcp::{
-    RoleClient, ServiceExt as _,
-    model::{CallToolRequestParams, ContentBlock},
-    service::RunningService,
+    RoleClient,
+    model::{CallToolRequestParams, ContentBlock, ProtocolVersion},
+    service::{ClientLifecycleMode, ClientServiceExt as _, RunningService},
     transport::{
         StreamableHttpClientTransport,
         streamable_http_client::{StreamableHttpClient, StreamableHttpClientTransportConfig},
@@ -36,6 +36,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 pub struct Agent {
     url: String,
     credential: Credential,
+    lifecycle: ClientLifecycleMode,
 }
 
 #[derive(Clone)]
@@ -48,7 +49,16 @@ enum Credential {
 impl Agent {
     /// An agent without a token for the MCP endpoint at this URL (`http://…`).
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), credential: Credential::None }
+        Self { url: url.into(), credential: Credential::None, lifecycle: ClientLifecycleMode::Initialize }
+    }
+
+    /// Speaks the newest revision of MCP, without a handshake, and falls back to `initialize` only where the server turns out
+    /// to be older.
+    #[must_use]
+    pub fn newest(mut self) -> Self {
+        self.lifecycle =
+            ClientLifecycleMode::Auto { preferred_versions: vec![ProtocolVersion::LATEST], legacy_version: None };
+        self
     }
 
     /// Sends this bearer token with every request.
@@ -91,7 +101,7 @@ impl Agent {
         }
     }
 
-    /// Connects: the `initialize` handshake of MCP.
+    /// Connects: the `initialize` handshake of MCP, or what there is instead of it.
     ///
     /// # Errors
     /// If the gateway denies it, or nothing answers.
@@ -110,7 +120,8 @@ impl Agent {
             if let Credential::Token(token) = &self.credential {
                 config = config.auth_header(token);
             }
-            ().serve(StreamableHttpClientTransport::with_client(client, config)).await
+            let transport = StreamableHttpClientTransport::with_client(client, config);
+            ().serve_with_lifecycle(transport, self.lifecycle.clone()).await
         });
         match connected {
             Some(Ok(service)) => Ok(Session { service: Some(service) }),

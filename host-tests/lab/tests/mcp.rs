@@ -29,6 +29,18 @@ fn an_agent_connects_lists_the_tools_and_calls_them() {
 }
 
 #[test]
+fn an_agent_of_the_newest_revision_needs_no_handshake() {
+    let server = McpServer::start().unwrap();
+    let session = Agent::new(server.url()).newest().connect().unwrap();
+    assert_eq!(session.call("list_reports", Value::Null).unwrap(), "q1.pdf\nq2.pdf");
+    drop(session);
+    let received = server.received();
+    let methods: Vec<Option<String>> = received.iter().map(|request| request.header("mcp-method")).collect();
+    assert!(methods.contains(&Some("tools/call".to_owned())), "{methods:?}");
+    assert!(received.iter().all(|request| request.header("mcp-session-id").is_none()));
+}
+
+#[test]
 fn a_call_without_its_arguments_is_an_error_and_runs_nothing() {
     let server = McpServer::start().unwrap();
     let session = Agent::new(server.url()).connect().unwrap();

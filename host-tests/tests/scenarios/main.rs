@@ -25,4 +25,5 @@ mod paths;
 mod requirements;
 mod rotation;
 mod shadow;
+mod the_whole_loop;
 mod tokens;
