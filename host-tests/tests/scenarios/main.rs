@@ -11,6 +11,7 @@ mod dialects;
 mod discovery;
 mod driver;
 mod driver_races;
+mod encoded_slash;
 mod endpoint;
 mod fixture;
 mod handoff;

@@ -8,7 +8,7 @@ use filter_kit::{
     crypto::CryptoChoice,
     handoff,
     issuers::{Authenticated, Learned, Verification},
-    matching::{Captures, Target},
+    matching::{Captures, Target, require_expected_slash},
     path::Ambiguous,
     policy::{Callout, CalloutOutcome, Input, Note, Policy, PropertyPath, Refusal, RequestEdits, Step},
     request::{Property, RequestHead, Unfit},
@@ -180,7 +180,7 @@ fn admit<'a>(settings: &'a Settings, request: &RequestHead) -> Result<Admitted, 
     };
     let ambiguous = |Ambiguous| plain(Reason::PathRefused);
     let method = request.method().map_err(unfit)?;
-    let path = request.path().map_err(unfit)?;
+    let path = request.path_with_encoded_slash().map_err(unfit)?;
     let host = request.host();
     let target = Target { method, host: host.as_deref(), path: &path, operation: None };
     if settings.mode == Mode::Enforce
@@ -194,6 +194,7 @@ fn admit<'a>(settings: &'a Settings, request: &RequestHead) -> Result<Admitted, 
     if named.is_empty() && !request.is_upgrade() {
         for public in &settings.public {
             if public.holds(target).map_err(ambiguous)? {
+                require_expected_slash(&path, [public]).map_err(ambiguous)?;
                 return Ok(Admitted::Public);
             }
         }
@@ -203,6 +204,8 @@ fn admit<'a>(settings: &'a Settings, request: &RequestHead) -> Result<Admitted, 
     let challenged = |reason| (Denial::challenged(reason, challenge(resource)), Some(resource));
     let rules::Found { rule, shadow: shadow_rules, captures: of_rule } =
         rules::find(&resource.rules, target).map_err(ambiguous)?;
+    let deciding = rule.and_then(|rule| resource.rules.get(rule)).map(|rule| &rule.matches);
+    require_expected_slash(&path, deciding.into_iter().chain(&resource.protected.matches)).map_err(ambiguous)?;
     captures.splice(0..0, of_rule);
     let authorization: Vec<&[u8]> = request.fields().all("authorization").collect();
     let token = match credential::bearer(&authorization).map_err(challenged)? {

@@ -131,7 +131,8 @@ impl Match {
     /// Whether the block is about a request, and what its template's variables are then. `GET` covers `HEAD`.
     ///
     /// # Errors
-    /// [`Ambiguous`] if a variable's value holds a `%`: a hop that decodes twice would read it as another one.
+    /// [`Ambiguous`] if a variable's value holds a `%`, which a hop that decodes twice would read as another one, or if a
+    /// block that expects no encoded slash would say something else of a path that was decoded too early.
     pub fn captures(&self, target: Target<'_>) -> Result<Option<Captures>, Ambiguous> {
         let method_holds = self.methods.is_empty()
             || self
@@ -171,6 +172,11 @@ impl Match {
         self.captures(target).map(|captures| captures.is_some())
     }
 
+    /// Whether the block is a template whose variables may hold an encoded slash.
+    fn expects_encoded_slash(&self) -> bool {
+        self.path.as_ref().is_some_and(|path| path.encoded_slash)
+    }
+
     /// Whether the block looks at the host.
     #[must_use]
     pub fn names_hosts(&self) -> bool {
@@ -203,6 +209,19 @@ impl Match {
     pub fn for_all_methods(&self) -> Option<Self> {
         (!self.methods.is_empty()).then(|| Self { methods: Vec::new(), ..self.clone() })
     }
+}
+
+/// Requires that a path without an encoded slash was asked for, or that one of the blocks that decide about it expects
+/// one.
+///
+/// # Errors
+/// [`Ambiguous`] if not: some hop may decode it too early.
+pub fn require_expected_slash<'a>(
+    path: &SafePath,
+    deciding: impl IntoIterator<Item = &'a Match>,
+) -> Result<(), Ambiguous> {
+    let expected = || deciding.into_iter().any(Match::expects_encoded_slash);
+    if path.split_at_encoded().is_none() || expected() { Ok(()) } else { Err(Ambiguous) }
 }
 
 /// RFC 9110 §9.1; capitals only, since methods are case-sensitive and a rule on `get` would never match.

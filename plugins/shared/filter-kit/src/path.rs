@@ -10,6 +10,8 @@ use std::borrow::Cow;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SafePath {
     segments: Vec<String>,
+    /// The segments if every encoded slash were a slash, where there is one: the other reading of the path.
+    split_at_encoded: Option<Vec<String>>,
 }
 
 /// The path could be read in more than one way.
@@ -25,6 +27,17 @@ impl SafePath {
     /// broken escapes, escapes that are not UTF-8, segments that end with a dot or a space, or a fragment. The query may not hold
     /// control characters, spaces or non-ASCII bytes.
     pub fn parse(path_and_query: &[u8]) -> Result<Self, Ambiguous> {
+        Self::parse_with_encoded_slash(path_and_query)
+            .and_then(|path| if path.split_at_encoded.is_some() { Err(Ambiguous) } else { Ok(path) })
+    }
+
+    /// Like [`SafePath::parse`], but an encoded slash may be part of a segment. Such a path has two readings, since some
+    /// hop may decode it too early; each of them must be one that would pass. Whoever takes one must see to it that a
+    /// template that expects it decides ([`crate::matching::require_expected_slash`]).
+    ///
+    /// # Errors
+    /// [`Ambiguous`]
+    pub fn parse_with_encoded_slash(path_and_query: &[u8]) -> Result<Self, Ambiguous> {
         let (path, query) = match path_and_query.iter().position(|byte| *byte == b'?') {
             Some(at) => path_and_query.split_at_checked(at).ok_or(Ambiguous)?,
             None => (path_and_query, &[][..]),
@@ -34,16 +47,24 @@ impl SafePath {
         }
         let path = std::str::from_utf8(path).map_err(|_| Ambiguous)?;
         let path = path.strip_prefix('/').ok_or(Ambiguous)?;
-        let last = path.split('/').count().saturating_sub(1);
-        let segments = path
-            .split('/')
-            .enumerate()
-            .map(|(index, segment)| {
-                // A single slash at the end is a segment of its own: `/a/` is not `/a`.
-                if segment.is_empty() && index != last { Err(Ambiguous) } else { decode_segment(segment) }
-            })
-            .collect::<Result<_, _>>()?;
-        Ok(Self { segments })
+        let segments = path.split('/').map(decode_segment).collect::<Result<Vec<_>, _>>()?;
+        // Where an encoded slash is at an end of its segment, or two follow each other, the other reading has an empty one.
+        let parts = || segments.iter().flat_map(|segment| segment.split('/'));
+        let last = parts().count().saturating_sub(1);
+        // A single slash at the end is a segment of its own: `/a/` is not `/a`.
+        let sound = |(index, part): (usize, &str)| (!part.is_empty() || index == last) && is_sound(part);
+        let ends_with_one = segments.iter().any(|segment| segment.ends_with('/'));
+        if ends_with_one || !parts().enumerate().all(sound) {
+            return Err(Ambiguous);
+        }
+        let split_at_encoded = (last >= segments.len()).then(|| parts().map(str::to_owned).collect());
+        Ok(Self { segments, split_at_encoded })
+    }
+
+    /// The segments if its encoded slashes were slashes; `None` if it has none.
+    #[must_use]
+    pub fn split_at_encoded(&self) -> Option<&[String]> {
+        self.split_at_encoded.as_deref()
     }
 
     /// The decoded segments: `/a%20b/` → `["a b", ""]`; `/` → `[""]`.
@@ -55,13 +76,15 @@ impl SafePath {
 
 fn decode_segment(segment: &str) -> Result<String, Ambiguous> {
     let decoded = decode_once(segment)?;
-    let dots = decoded == "." || decoded == "..";
+    if holds_escape(&decoded) { Err(Ambiguous) } else { Ok(decoded.into_owned()) }
+}
+
+/// Whether a part of a path between two slashes means the same to everybody.
+fn is_sound(part: &str) -> bool {
+    let dots = part == "." || part == "..";
     // `;` starts parameters that some servers cut off, and some systems drop dots and spaces at the end of a name.
-    let special = decoded.chars().any(|c| matches!(c, '/' | '\\' | ';' | '?' | '#') || c.is_control());
-    if dots || special || decoded.ends_with(['.', ' ']) || holds_escape(&decoded) {
-        return Err(Ambiguous);
-    }
-    Ok(decoded.into_owned())
+    let special = part.chars().any(|c| matches!(c, '\\' | ';' | '?' | '#') || c.is_control());
+    !dots && !special && !part.ends_with(['.', ' '])
 }
 
 /// Whether decoding once more would change the text: a hop that decodes twice would read it differently.
@@ -178,6 +201,38 @@ mod tests {
         }
         for path in [&b"/caf\xc3\xa9"[..], b"/\xff", b"/a?\xff", b"/a\0", b"/a?\0"] {
             assert_eq!(SafePath::parse(path), Err(Ambiguous), "{path:?}");
+        }
+    }
+
+    #[test]
+    fn an_encoded_slash_is_part_of_a_segment_only_where_it_is_asked_for() {
+        let read = |path: &str| SafePath::parse_with_encoded_slash(path.as_bytes());
+        let path = read("/repos/group%2Fname/x%2fy").unwrap();
+        assert_eq!(path.segments(), ["repos", "group/name", "x/y"]);
+        assert_eq!(path.split_at_encoded().unwrap(), ["repos", "group", "name", "x", "y"]);
+        assert_eq!(read("/repos/name/").unwrap().split_at_encoded(), None);
+        assert!(SafePath::parse(b"/repos/group%2Fname").is_err());
+        for path in [
+            "/a%2f..%2fb",
+            "/a%2f%2e%2e",
+            "/..%2fa",
+            "/a%2f.",
+            "/a%2f%2fb",
+            "/a/%2fb",
+            "/%2fa",
+            "/a%2f",
+            "/a%2f/b",
+            "/a%252fb",
+            "/a%2f%252e",
+            "/a%2fb.",
+            "/a%2fb%20/c",
+            "/a%2f;b",
+            "/a%5cb",
+            "/a%2fb%00",
+            "/%2f",
+            "/a%2f..;/b",
+        ] {
+            assert_eq!(read(path), Err(Ambiguous), "{path}");
         }
     }
 

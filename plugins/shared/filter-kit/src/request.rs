@@ -97,6 +97,16 @@ impl RequestHead {
         SafePath::parse(path).map_err(|_| Unfit::Path)
     }
 
+    /// Like [`RequestHead::path`], where a template may expect an encoded slash; see
+    /// [`SafePath::parse_with_encoded_slash`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn path_with_encoded_slash(&self) -> Result<SafePath, Unfit> {
+        let path = self.fields.only(":path").ok_or(Unfit::Head)?;
+        SafePath::parse_with_encoded_slash(path).map_err(|_| Unfit::Path)
+    }
+
     /// Whether there is neither body nor trailers.
     #[must_use]
     pub fn ends_with_headers(&self) -> bool {

@@ -20,7 +20,7 @@ impl Match {
     pub fn closeness(&self) -> Closeness {
         match &self.path {
             None => Closeness::default(),
-            Some(PathMatch { pattern, open }) => Closeness {
+            Some(PathMatch { pattern, open, .. }) => Closeness {
                 segments: pattern.len(),
                 closed: !open,
                 literals: pattern.iter().filter(|segment| matches!(segment, Segment::Literal(_))).count(),

@@ -12,6 +12,7 @@ pub(super) struct RawPath {
     exact: Option<String>,
     prefix: Option<String>,
     template: Option<String>,
+    allow_encoded_slash: Option<bool>,
 }
 
 /// The values of a template's variables, by name; decoded once.
@@ -23,6 +24,8 @@ pub(super) struct PathMatch {
     pub(super) pattern: Vec<Segment>,
     /// Whether further segments may follow.
     pub(super) open: bool,
+    /// Whether the value of a variable may hold a slash, encoded in the path.
+    pub(super) encoded_slash: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +37,12 @@ pub(super) enum Segment {
 
 impl RawPath {
     pub(super) fn settings(&self, place: &str, problems: &mut Problems) -> Option<PathMatch> {
+        if self.allow_encoded_slash.is_some() && self.template.is_none() {
+            problems.add(
+                at(place, "allow_encoded_slash"),
+                "is for templates only, whose variables say where the slash may be: expected a template beside it",
+            );
+        }
         let (member, text) = match (&self.exact, &self.prefix, &self.template) {
             (Some(exact), None, None) => ("exact", exact),
             (None, Some(prefix), None) => ("prefix", prefix),
@@ -51,8 +60,9 @@ impl RawPath {
                 .add(place, "holds a *, which stands for itself only: expected a prefix, or a template as \"/a/{b}\"");
             return None;
         }
+        let encoded_slash = self.allow_encoded_slash.unwrap_or_default();
         if member == "template" {
-            return template(text, &place, problems);
+            return template(text, encoded_slash, &place, problems);
         }
         let Some(mut segments) = plain_segments(text) else {
             problems.add(
@@ -71,7 +81,8 @@ impl RawPath {
             );
             return None;
         }
-        Some(PathMatch { pattern: segments.into_iter().map(Segment::Literal).collect(), open })
+        let pattern = segments.into_iter().map(Segment::Literal).collect();
+        Some(PathMatch { pattern, open, encoded_slash: false })
     }
 }
 
@@ -81,7 +92,7 @@ fn plain_segments(path: &str) -> Option<Vec<String>> {
 }
 
 /// `/files/{file}`: a variable is a whole segment, and each name occurs once.
-fn template(text: &str, place: &str, problems: &mut Problems) -> Option<PathMatch> {
+fn template(text: &str, encoded_slash: bool, place: &str, problems: &mut Problems) -> Option<PathMatch> {
     let mut pattern: Vec<Segment> = Vec::new();
     for segment in text.strip_prefix('/').unwrap_or_default().split('/') {
         let variable = segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
@@ -99,7 +110,7 @@ fn template(text: &str, place: &str, problems: &mut Problems) -> Option<PathMatc
     if !text.starts_with('/') || !pattern.iter().any(|segment| matches!(segment, Segment::Variable(_))) {
         return refuse_template(place, problems);
     }
-    Some(PathMatch { pattern, open: false })
+    Some(PathMatch { pattern, open: false, encoded_slash })
 }
 
 fn refuse_template(place: &str, problems: &mut Problems) -> Option<PathMatch> {
@@ -126,8 +137,18 @@ impl PathMatch {
             })
     }
 
+    /// Of a path with an encoded slash, a pattern that does not expect one must say the same to both readings.
     pub(super) fn captures(&self, path: &SafePath) -> Result<Option<Captures>, Ambiguous> {
-        let segments = path.segments();
+        let captures = self.captures_of(path.segments())?;
+        if let Some(other_reading) = path.split_at_encoded().filter(|_| !self.encoded_slash)
+            && self.captures_of(other_reading)? != captures
+        {
+            return Err(Ambiguous);
+        }
+        Ok(captures)
+    }
+
+    fn captures_of(&self, segments: &[String]) -> Result<Option<Captures>, Ambiguous> {
         if segments.len() < self.pattern.len() || (!self.open && segments.len() > self.pattern.len()) {
             return Ok(None);
         }

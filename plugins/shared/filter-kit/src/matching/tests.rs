@@ -252,3 +252,64 @@ fn mcp_is_refused_where_no_body_is_read_and_where_it_cannot_be_meant() {
         assert!(found.contains(expected), "{found}");
     }
 }
+
+fn captures_with_slash(block: &Match, path: &str) -> Result<Option<Captures>, Ambiguous> {
+    let path = SafePath::parse_with_encoded_slash(path.as_bytes()).unwrap();
+    block.captures(Target { method: "GET", host: None, path: &path, operation: None })
+}
+
+#[test]
+fn a_template_that_expects_an_encoded_slash_captures_it() {
+    let block = made(json!({"path": {"template": "/repos/{repo}/tree", "allow_encoded_slash": true}}));
+    let expected = vec![("repo".to_owned(), "group/name".to_owned())];
+    assert_eq!(captures_with_slash(&block, "/repos/group%2Fname/tree"), Ok(Some(expected)));
+    assert_eq!(captures_with_slash(&block, "/repos/group%2Fname%2Ftree"), Ok(None));
+    assert_eq!(captures_with_slash(&block, "/repos%2Fname/tree"), Ok(None));
+}
+
+/// Else a rule could be dodged, or reached, by a slash that one hop decodes and another does not.
+#[test]
+fn other_blocks_must_say_the_same_of_both_readings() {
+    for (block, path) in [
+        (json!({"path": {"prefix": "/repos/admin"}}), "/repos/admin%2fx"),
+        (json!({"path": {"exact": "/repos/a/b"}}), "/repos/a%2fb"),
+        (json!({"path": {"template": "/repos/{repo}"}}), "/repos/a%2fb"),
+        (json!({"path": {"template": "/{a}/{b}/{c}"}}), "/repos/a%2fb"),
+        (json!({"path": {"template": "/{a}/{b}"}}), "/repos%2fa/b"),
+    ] {
+        assert_eq!(captures_with_slash(&made(block.clone()), path), Err(Ambiguous), "{block} {path}");
+    }
+    for (block, path, held) in [
+        (json!({"path": {"prefix": "/repos"}}), "/repos/a%2fb", true),
+        (json!({"methods": ["GET"]}), "/repos/a%2fb", true),
+        (json!({"path": {"prefix": "/other"}}), "/repos/a%2fb", false),
+        (json!({"methods": ["POST"], "path": {"exact": "/repos/a/b"}}), "/repos/a%2fb", false),
+    ] {
+        let captures = captures_with_slash(&made(block.clone()), path);
+        assert_eq!(captures.map(|captures| captures.is_some()), Ok(held), "{block} {path}");
+    }
+}
+
+#[test]
+fn an_encoded_slash_passes_only_if_a_block_that_decides_expects_it() {
+    let read = |path: &str| SafePath::parse_with_encoded_slash(path.as_bytes()).unwrap();
+    let expecting = made(json!({"path": {"template": "/repos/{repo}", "allow_encoded_slash": true}}));
+    let (other, off) = (
+        made(json!({"path": {"prefix": "/repos"}})),
+        made(json!({"path": {"template": "/repos/{repo}", "allow_encoded_slash": false}})),
+    );
+    assert_eq!(require_expected_slash(&read("/repos/a%2fb"), [&other, &expecting]), Ok(()));
+    assert_eq!(require_expected_slash(&read("/repos/a%2fb"), [&other, &off]), Err(Ambiguous));
+    assert_eq!(require_expected_slash(&read("/repos/a%2fb"), []), Err(Ambiguous));
+    assert_eq!(require_expected_slash(&read("/repos/a"), []), Ok(()));
+}
+
+#[test]
+fn an_encoded_slash_is_for_templates_only() {
+    for path in
+        [json!({"prefix": "/a", "allow_encoded_slash": true}), json!({"exact": "/a", "allow_encoded_slash": false})]
+    {
+        let said = mistakes(json!({"path": path}));
+        assert!(said.contains("match.path.allow_encoded_slash is for templates only"), "{said}");
+    }
+}
