@@ -53,7 +53,7 @@ scenarios! {
             let now = gateway.now();
             let request = get("/files").bearer(&sign(token(&*gateway).expires_at(now + 2)));
             let early = get("/files").bearer(&sign(token(&*gateway).claim("nbf", now + 60)));
-            for _ in 0..2 {
+            for _ in 0..3 {
                 if gateway.now() == now {
                     gateway.send(request.clone()).allowed();
                 }
@@ -78,7 +78,7 @@ scenarios! {
         }
         // The first use may as well be one that is denied.
         let scopeless = sign(token(&*gateway).audience(json!([FILES, PAYMENTS])).scope(""));
-        for _ in 0..2 {
+        for _ in 0..3 {
             gateway.send(get("/files").bearer(&scopeless)).denied_with(403).has_code("insufficient_scope");
             gateway.send(get("/payments").bearer(&scopeless)).allowed();
         }
@@ -90,7 +90,7 @@ scenarios! {
         let both = json!([FILES, PAYMENTS]);
         let foreign = sign(token(&*gateway).issuer(OTHER).audience(both.clone()));
         let own = sign(token(&*gateway).audience(both));
-        for _ in 0..2 {
+        for _ in 0..3 {
             gateway.send(get("/files").bearer(&foreign)).allowed();
             gateway.send(get("/payments").bearer(&foreign)).denied_with(401).has_code("unknown_issuer");
             gateway.send(get("/files").bearer(&own)).allowed();
@@ -102,7 +102,9 @@ scenarios! {
     fn a_token_that_differs_in_one_byte_is_another_token(runner) {
         let gateway = runner.start(gateway(json!({}))).unwrap();
         let token = sign(token(&*gateway));
-        gateway.send(get("/files").bearer(&token)).allowed();
+        for _ in 0..3 {
+            gateway.send(get("/files").bearer(&token)).allowed();
+        }
         let mut others = Vec::new();
         let places = (0..token.len()).step_by(11).chain([token.len() - 1]);
         for place in places.filter(|place| token.as_bytes()[*place] != b'.') {
@@ -178,7 +180,10 @@ mod on_wasmtime_alone {
         let remote = json!({"refresh_seconds": 10, "cooldown_seconds": 1, "max_stale_seconds": 13});
         let gateway = Wasmtime::default().start(fetching(&endpoint, remote)).unwrap();
         let request = get("/files").bearer(&sign(token(&*gateway)));
-        gateway.send(request.clone()).allowed();
+        // It is remembered from the second time on.
+        for _ in 0..3 {
+            gateway.send(request.clone()).allowed();
+        }
         endpoint.says("/jwks", Response::text(500, "down"));
         gateway.pass(Duration::from_secs(11));
         gateway.send(request.clone()).allowed();
@@ -198,7 +203,10 @@ mod on_wasmtime_alone {
         endpoint.says("/jwks", keys(&public_keys()));
         let gateway = Wasmtime::default().start(fetching(&endpoint, json!({"refresh_seconds": 10}))).unwrap();
         let request = get("/files").bearer(&sign(token(&*gateway)));
-        gateway.send(request.clone()).allowed();
+        // It is remembered from the second time on.
+        for _ in 0..3 {
+            gateway.send(request.clone()).allowed();
+        }
         endpoint.says("/jwks", keys(&jwks([key(Algorithm::Rs256)])));
         gateway.pass(Duration::from_secs(11));
         gateway.send(request).denied_with(401).has_code("unknown_key");

@@ -56,7 +56,7 @@ enum Keys {
 pub struct Learned {
     /// By position of the issuer.
     fetching: Vec<Fetching>,
-    cache: TokenCache,
+    cache: TokenCache<Authenticated>,
 }
 
 /// A token that one of the issuers has proven to be its own, and what is derived from it once.
@@ -154,7 +154,7 @@ impl Issuers {
             let told = fetching.learn(source, &trusted.issuer.issuer, outcome, now);
             if told.keys_changed {
                 // A removed key ends its tokens, cached ones too.
-                learned.cache.forget_issuer(position);
+                learned.cache.forget(|known| known.issuer == position);
             }
             return told.notes;
         }
