@@ -26,5 +26,6 @@ mod paths;
 mod requirements;
 mod rotation;
 mod shadow;
+mod step_up;
 mod the_whole_loop;
 mod tokens;

@@ -8,7 +8,7 @@ use fourleg_lab::{
     envoy::{Config, launch, provision, target_dir, validate},
     identity_provider::IdentityProvider,
     raw_client,
-    wire::WireRequest,
+    wire::{WireRequest, find},
 };
 
 use crate::fixture::{I, public_keys};
@@ -31,13 +31,43 @@ fn examples(path: &str, language: &str) -> Vec<String> {
     text.split(&start).skip(1).map(|rest| rest.split_once("```").unwrap().0.to_owned()).collect()
 }
 
-/// The shipped configuration with the module where the build left it.
-fn shipped() -> String {
-    let module = target_dir().join("wasm/audience_validation.wasm");
-    let yaml = read("envoy/audience-validation.yaml");
-    let there = "/etc/envoy/audience_validation.wasm";
-    assert!(yaml.contains(there));
-    yaml.replace(there, &module.display().to_string())
+/// What is shipped, and the modules that it loads.
+const SHIPPED: [(&str, &[&str]); 2] = [
+    ("envoy/audience-validation.yaml", &["audience_validation"]),
+    ("envoy/claim-challenge.yaml", &["audience_validation", "claim_challenge"]),
+];
+
+/// A shipped configuration with the modules where the build left them.
+fn shipped(path: &str, modules: &[&str]) -> String {
+    modules.iter().fold(read(path), |yaml, module| {
+        let there = format!("/etc/envoy/{module}.wasm");
+        assert!(yaml.contains(&there), "{there} in {path}");
+        yaml.replace(&there, &target_dir().join(format!("wasm/{module}.wasm")).display().to_string())
+    })
+}
+
+/// A shipped configuration on free ports and with the lab's servers, which speak no TLS.
+fn shipped_in_the_lab(
+    (path, modules): (&str, &[&str]),
+    upstream: &EchoUpstream,
+    identity_provider: &IdentityProvider,
+) -> String {
+    let mut yaml = shipped(path, modules);
+    let tls = between(&yaml, "      transport_socket:", "# fourleg_").to_owned();
+    yaml = yaml.replace(&format!("      transport_socket:{tls}"), "");
+    for (there, here) in [
+        ("port_value: 8080", "port_value: 0".to_owned()),
+        ("port_value: 9901", "port_value: 0".to_owned()),
+        ("port_value: 9000", format!("port_value: {}", upstream.address().port())),
+        (
+            "address: idp.example, port_value: 443",
+            format!("address: 127.0.0.1, port_value: {}", identity_provider.address().port()),
+        ),
+    ] {
+        assert!(yaml.contains(there), "{there}");
+        yaml = yaml.replace(there, &here);
+    }
+    yaml
 }
 
 /// The lines without their indentation and trailing comments.
@@ -50,16 +80,22 @@ fn bare(text: &str) -> Vec<&str> {
 
 #[test]
 fn every_configuration_in_the_readmes_loads() {
-    for readme in ["README.md", "plugins/audience-validation/README.md"] {
+    for (readme, module) in [
+        ("README.md", "audience_validation"),
+        ("plugins/audience-validation/README.md", "audience_validation"),
+        ("plugins/claim-challenge/README.md", "claim_challenge"),
+    ] {
         for example in examples(readme, "json") {
-            let gateway = fourleg_harness::Gateway::chain([plugin_raw("audience_validation", example.clone())])
+            let gateway = fourleg_harness::Gateway::chain([plugin_raw(module, example.clone())])
                 .cluster("idp", |_: &Request| Response::json(200, &public_keys()));
             if let Err(rejected) = Wasmtime::default().start(gateway) {
                 panic!("{readme}: {example}\n{}", rejected.logs.join("\n"));
             }
         }
     }
-    assert!(!examples("plugins/audience-validation/README.md", "json").is_empty());
+    for readme in ["plugins/audience-validation/README.md", "plugins/claim-challenge/README.md"] {
+        assert!(!examples(readme, "json").is_empty());
+    }
 }
 
 #[test]
@@ -78,10 +114,12 @@ mod on_envoy {
     use super::*;
 
     #[test]
-    fn the_shipped_configuration_loads_as_it_is() {
+    fn the_shipped_configurations_load_as_they_are() {
         let envoy = provision(&|_| {}).unwrap();
-        let logs = validate(&envoy, &Config::Yaml(shipped())).unwrap();
-        assert!(logs.iter().any(|line| line.contains("OK")), "{logs:#?}");
+        for (path, modules) in SHIPPED {
+            let logs = validate(&envoy, &Config::Yaml(shipped(path, modules))).unwrap();
+            assert!(logs.iter().any(|line| line.contains("OK")), "{path}: {logs:#?}");
+        }
     }
 
     #[test]
@@ -104,22 +142,7 @@ mod on_envoy {
         assert_ne!(issuer, I);
         let identity_provider = IdentityProvider::builder().issuer(issuer).start().unwrap();
         let upstream = EchoUpstream::start().unwrap();
-        let mut yaml = shipped();
-        // Free ports, and the lab's servers, which speak no TLS.
-        let tls = between(&yaml, "      transport_socket:", "# fourleg_audience_validation").to_owned();
-        yaml = yaml.replace(&format!("      transport_socket:{tls}"), "");
-        for (there, here) in [
-            ("port_value: 8080", "port_value: 0".to_owned()),
-            ("port_value: 9901", "port_value: 0".to_owned()),
-            ("port_value: 9000", format!("port_value: {}", upstream.address().port())),
-            (
-                "address: idp.example, port_value: 443",
-                format!("address: 127.0.0.1, port_value: {}", identity_provider.address().port()),
-            ),
-        ] {
-            assert!(yaml.contains(there), "{there}");
-            yaml = yaml.replace(there, &here);
-        }
+        let yaml = shipped_in_the_lab(SHIPPED[0], &upstream, &identity_provider);
         let running = launch(&envoy, &Config::Yaml(yaml), 1).unwrap();
         let token = |audience: &str| {
             let key = identity_provider.signing_key();
@@ -159,5 +182,45 @@ mod on_envoy {
             assert!(line.contains(&format!("fourleg_code=\"{code}\"")), "{line}");
             assert!(line.ends_with(&format!(" {count}")), "{line}");
         }
+    }
+
+    #[test]
+    fn the_shipped_step_up_asks_for_what_it_needs_and_records_why() {
+        let envoy = provision(&|_| {}).unwrap();
+        let identity_provider =
+            IdentityProvider::builder().issuer("https://idp.example/realms/agents").start().unwrap();
+        let upstream = EchoUpstream::start().unwrap();
+        let yaml = shipped_in_the_lab(SHIPPED[1], &upstream, &identity_provider);
+        let mut running = launch(&envoy, &Config::Yaml(yaml), 1).unwrap();
+        let now = fourleg_lab::unix_now();
+        let send = |method: &str, acr: &str, scope: &str| {
+            let token = identity_provider.mint("https://tools.example/mcp").access_token().scope(scope);
+            let token = token.claim("acr", acr).claim("auth_time", now).sign_with(&identity_provider.signing_key());
+            let wire = WireRequest {
+                method: method.to_owned(),
+                path: b"/mcp".to_vec(),
+                authority: b"tools.example".to_vec(),
+                headers: vec![(b"authorization".to_vec(), format!("Bearer {token}").into_bytes())],
+                ..WireRequest::default()
+            };
+            raw_client::send(running.address(), &wire, Duration::from_secs(10)).unwrap()
+        };
+        assert_eq!(send("GET", "urn:pwd", "tools:read").status, 200);
+        assert_eq!(send("DELETE", "urn:mfa", "tools:read tools:admin").status, 200);
+        assert_eq!(send("DELETE", "urn:mfa", "tools:read").status, 403);
+        let denied = send("DELETE", "urn:pwd", "tools:read tools:admin");
+        let challenge =
+            String::from_utf8_lossy(find(&denied.headers, "www-authenticate").unwrap_or_default()).into_owned();
+        assert!(denied.status == 401 && challenge.contains("acr_values=\"urn:mfa\""), "{challenge}");
+        assert!(challenge.contains("https://tools.example/.well-known/oauth-protected-resource/mcp"), "{challenge}");
+        let metrics = running.admin_get("/stats/prometheus").unwrap().text();
+        for code in ["insufficient_user_authentication", "insufficient_scope", "unmatched"] {
+            let labels = format!("fourleg_code=\"{code}\"");
+            let counted =
+                |line: &str| line.contains("fourleg_claim_challenge_decisions_total{") && line.contains(&labels);
+            assert!(metrics.lines().any(counted), "no metric of {code} in {metrics}");
+        }
+        let logs = running.stop().join("\n");
+        assert!(logs.contains("\"unmet\":[\"acr\"]") && logs.contains("\"rule\":\"end a session\""), "{logs}");
     }
 }

@@ -121,7 +121,9 @@ fn run() -> Result<()> {
         }
         Task::Schema => {
             let mut command = Cargo::host(&root).command();
-            command.args(["test", "--package", "audience-validation", "schema"]).env("FOURLEG_WRITE_SCHEMA", "1");
+            command
+                .args(["test", "--package", "audience-validation", "--package", "claim-challenge", "schema"])
+                .env("FOURLEG_WRITE_SCHEMA", "1");
             command::run(&mut command)
         }
         Task::Lint => lint::run_all(&root, wasm_toolchain),

@@ -11,7 +11,7 @@ use filter_kit::{
     matching::{Captures, Target, require_expected_slash},
     path::Ambiguous,
     policy::{Callout, CalloutOutcome, Input, Note, Policy, PropertyPath, Refusal, RequestEdits, Step},
-    request::{Property, RequestHead, Unfit},
+    request::{Property, RequestHead},
     resources,
     rules::{self, Mode},
 };
@@ -168,21 +168,9 @@ enum Admitted {
 /// Everything that can be said without looking into the token.
 fn admit<'a>(settings: &'a Settings, request: &RequestHead) -> Result<Admitted, (Denial, Option<&'a Resource>)> {
     let plain = |reason| (Denial::plain(reason), None);
-    if request.overrides_method() {
-        return Err(plain(Reason::MethodOverride));
-    }
-    if request.overrides_path() {
-        return Err(plain(Reason::PathOverride));
-    }
-    let unfit = |unfit| match unfit {
-        Unfit::Path => plain(Reason::PathRefused),
-        Unfit::Head => plain(Reason::HeadersUnreadable),
-    };
     let ambiguous = |Ambiguous| plain(Reason::PathRefused);
-    let method = request.method().map_err(unfit)?;
-    let path = request.path_with_encoded_slash().map_err(unfit)?;
-    let host = request.host();
-    let target = Target { method, host: host.as_deref(), path: &path, operation: None };
+    let parts = request.parts().map_err(plain)?;
+    let target = parts.target();
     if settings.mode == Mode::Enforce
         && let Some(response) = answers::answer(settings, request, target)
     {
@@ -194,7 +182,7 @@ fn admit<'a>(settings: &'a Settings, request: &RequestHead) -> Result<Admitted, 
     if named.is_empty() && !request.is_upgrade() {
         for public in &settings.public {
             if public.holds(target).map_err(ambiguous)? {
-                require_expected_slash(&path, [public]).map_err(ambiguous)?;
+                require_expected_slash(&parts.path, [public]).map_err(ambiguous)?;
                 return Ok(Admitted::Public);
             }
         }
@@ -205,7 +193,7 @@ fn admit<'a>(settings: &'a Settings, request: &RequestHead) -> Result<Admitted, 
     let rules::Found { rule, shadow: shadow_rules, captures: of_rule } =
         rules::find(&resource.rules, target).map_err(ambiguous)?;
     let deciding = rule.and_then(|rule| resource.rules.get(rule)).map(|rule| &rule.matches);
-    require_expected_slash(&path, deciding.into_iter().chain(&resource.protected.matches)).map_err(ambiguous)?;
+    require_expected_slash(&parts.path, deciding.into_iter().chain(&resource.protected.matches)).map_err(ambiguous)?;
     captures.splice(0..0, of_rule);
     let authorization: Vec<&[u8]> = request.fields().all("authorization").collect();
     let token = match credential::bearer(&authorization).map_err(challenged)? {

@@ -58,9 +58,15 @@ impl Record {
 
     /// Adds the scopes that the operation needs.
     #[must_use]
-    pub fn with_needed<'a>(mut self, scopes: impl IntoIterator<Item = &'a ScopeToken>) -> Self {
-        self.name("scopes_needed");
-        write_list(&mut self.text, scopes.into_iter().map(ScopeToken::as_str));
+    pub fn with_needed<'a>(self, scopes: impl IntoIterator<Item = &'a ScopeToken>) -> Self {
+        self.with_list("scopes_needed", scopes.into_iter().map(ScopeToken::as_str))
+    }
+
+    /// Adds a list of texts, shortened if it is long. `name` is plain.
+    #[must_use]
+    pub fn with_list<'a>(mut self, name: &str, texts: impl Iterator<Item = &'a str>) -> Self {
+        self.name(name);
+        write_list(&mut self.text, texts);
         self
     }
 

@@ -2,7 +2,9 @@
 
 use std::net::Ipv6Addr;
 
-use crate::{fields::Fields, path::SafePath};
+use oauth_core::reason::Reason;
+
+use crate::{fields::Fields, matching::Target, path::SafePath};
 
 /// Method, target and header fields. Bytes that a client chose stay bytes.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +23,26 @@ pub enum Property {
     Absent,
     /// The proxy gave no answer. Whatever the property would have said, it must be taken for the worst.
     Unreadable,
+}
+
+/// What rules look at in a request, each with one reading only.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// The method as sent.
+    pub method: String,
+    /// See [`RequestHead::host`].
+    pub host: Option<String>,
+    /// The path. If it has an encoded slash, the block that decides must expect one
+    /// ([`crate::matching::require_expected_slash`]).
+    pub path: SafePath,
+}
+
+impl Parts {
+    /// What a match looks at.
+    #[must_use]
+    pub fn target(&self) -> Target<'_> {
+        Target { method: &self.method, host: self.host.as_deref(), path: &self.path, operation: None }
+    }
 }
 
 /// Why a head cannot be judged.
@@ -50,6 +72,25 @@ impl RequestHead {
     #[must_use]
     pub fn property(&self, position: usize) -> &Property {
         self.properties.get(position).unwrap_or(&Property::Unreadable)
+    }
+
+    /// What rules look at.
+    ///
+    /// # Errors
+    /// [`Reason::MethodOverride`], [`Reason::PathOverride`], [`Reason::PathRefused`], [`Reason::HeadersUnreadable`].
+    pub fn parts(&self) -> Result<Parts, Reason> {
+        if self.overrides_method() {
+            return Err(Reason::MethodOverride);
+        }
+        if self.overrides_path() {
+            return Err(Reason::PathOverride);
+        }
+        let unfit = |unfit| match unfit {
+            Unfit::Path => Reason::PathRefused,
+            Unfit::Head => Reason::HeadersUnreadable,
+        };
+        let method = self.method().map_err(unfit)?.to_owned();
+        Ok(Parts { method, path: self.path_with_encoded_slash().map_err(unfit)?, host: self.host() })
     }
 
     /// The host of the request without port, case and trailing dot (RFC 9110 §4.2.3); `None` without one, or with

@@ -1,0 +1,193 @@
+//! The configuration: raw, and as settings.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use filter_kit::{
+    cors::{Cors, RawCors},
+    rules::{self, RawRule, Rule},
+    token_source::{RawTokenSource, TokenSource},
+};
+use oauth_core::{
+    config::{self, Problems, at},
+    https_url::HttpsUrl,
+    scope::ScopeHierarchy,
+    step_up::{AcrLevels, Asking, Measure, RawStepUp, StepUp, Style},
+};
+use serde::Deserialize;
+
+use crate::loop_guard::Limits;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+struct RawConfig {
+    token: Option<RawTokenSource>,
+    style: Option<Style>,
+    authorization_uri: Option<String>,
+    acr_levels: Option<BTreeMap<String, Vec<String>>>,
+    scope_hierarchy: Option<BTreeMap<String, Vec<String>>>,
+    clock_skew_seconds: Option<u64>,
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
+    rules: Option<Vec<RawRule<RawStepUp>>>,
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
+    unmatched: Option<Unmatched>,
+    insufficient_scope_status: Option<u64>,
+    loop_guard: Option<RawLoopGuard>,
+    body_mode: Option<BodyMode>,
+    cors: Option<RawCors>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default, expecting = "an object as {\"attempts\": 3, \"window_seconds\": 60}")]
+struct RawLoopGuard {
+    attempts: Option<u64>,
+    window_seconds: Option<u64>,
+}
+
+/// What becomes of a request that no rule matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Unmatched {
+    /// It passes: its token was verified, and nothing more is required.
+    Allow,
+    /// It is denied.
+    Deny,
+}
+
+/// How a body is had that the verdict needs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BodyMode {
+    /// Nothing goes on before the verdict.
+    #[default]
+    HoldHeaders,
+    /// The headers go on, the body waits.
+    HoldBody,
+    /// The headers say it all.
+    HeadersOnly,
+}
+
+/// What the filter enforces.
+#[derive(Debug)]
+pub struct Settings {
+    pub(crate) token: TokenSource,
+    pub(crate) rules: Vec<Rule<StepUp>>,
+    pub(crate) unmatched: Unmatched,
+    pub(crate) measure: Measure,
+    pub(crate) asking: Asking,
+    pub(crate) loop_guard: Limits,
+    pub(crate) cors: Cors,
+    /// Allowed, but hardly meant; for the log.
+    pub(crate) notes: Vec<String>,
+}
+
+/// The largest sensible difference between two clocks (JWT-22).
+const MOST_CLOCK_SKEW: u64 = 60;
+
+const DEFAULT_CLOCK_SKEW: u64 = 30;
+
+impl Settings {
+    /// Reads a configuration document.
+    ///
+    /// # Errors
+    /// Every mistake in it.
+    pub fn read(document: &[u8]) -> Result<Self, Problems> {
+        let (raw, mut problems) = config::read::<RawConfig>(document);
+        let mut settings = raw.and_then(|raw| raw.settings(&mut problems));
+        if let Some(settings) = &mut settings {
+            settings.notes = problems.notes().iter().map(|note| format!("{} {}", note.path, note.message)).collect();
+        }
+        problems.into_result(settings)
+    }
+}
+
+/// The JSON Schema of the configuration.
+#[cfg(not(target_family = "wasm"))]
+#[must_use]
+pub fn schema() -> String {
+    filter_kit::schema::of::<RawConfig>("claim-challenge")
+}
+
+impl RawConfig {
+    fn settings(&self, problems: &mut Problems) -> Option<Settings> {
+        let skew = self.clock_skew_seconds.unwrap_or(DEFAULT_CLOCK_SKEW);
+        let token = RawTokenSource::settings(self.token.as_ref(), self.clock_skew_seconds, "token", problems);
+        if skew > MOST_CLOCK_SKEW && !problems.has_below("clock_skew_seconds") {
+            problems.add("clock_skew_seconds", format!("is too large: expected 0 to {MOST_CLOCK_SKEW} seconds"));
+        }
+        let unmatched = problems.required("unmatched", self.unmatched, "allow or deny");
+        let asking = self.asking(problems);
+        let rules = self.rules(asking.style, problems);
+        let levels = self.acr_levels.as_ref();
+        let hierarchy = self.scope_hierarchy.as_ref();
+        let measure = Measure {
+            acr_levels: levels.map(|raw| AcrLevels::settings(raw, "acr_levels", problems)).unwrap_or_default(),
+            scope_hierarchy: hierarchy
+                .map(|raw| ScopeHierarchy::settings(raw, "scope_hierarchy", problems))
+                .unwrap_or_default(),
+            clock_skew: Duration::from_secs(skew),
+        };
+        if self.body_mode.is_some_and(|mode| mode != BodyMode::HoldHeaders) {
+            problems.add("body_mode", "is not supported by this version: expected hold_headers");
+        }
+        let loop_guard = self.loop_guard.clone().unwrap_or_default().settings("loop_guard", problems);
+        let cors = RawCors::settings(self.cors.as_ref(), "cors", problems);
+        Some(Settings { token, rules, unmatched: unmatched?, measure, asking, loop_guard, cors, notes: Vec::new() })
+    }
+
+    fn rules(&self, style: Style, problems: &mut Problems) -> Vec<Rule<StepUp>> {
+        if self.rules.as_ref().is_some_and(Vec::is_empty) {
+            problems.add("rules", "is empty: expected at least one rule");
+        }
+        let raw = problems.required("rules", self.rules.as_deref(), "a list of rules").unwrap_or_default();
+        let rest_is_denied = self.unmatched == Some(Unmatched::Deny);
+        rules::settings(raw, rest_is_denied, "rules", problems, |raw, _, place, problems| {
+            let require = raw.map(|raw| raw.settings(place, problems)).unwrap_or_default();
+            for member in require.cannot_be_asked(style) {
+                problems.note(
+                    at(place, member),
+                    "cannot be asked for by a challenge of this style: who lacks it is denied and not told how to get it",
+                );
+            }
+            require
+        })
+    }
+
+    fn asking(&self, problems: &mut Problems) -> Asking {
+        let style = self.style.unwrap_or_default();
+        let uri = self.authorization_uri.as_deref();
+        if style != Style::Rfc9470 {
+            problems.required("authorization_uri", uri, "the authorization endpoint, which Entra's challenge names");
+        }
+        if uri.is_some_and(|uri| HttpsUrl::parse(uri).is_none()) {
+            problems.add("authorization_uri", "is no plain https URL: expected the authorization endpoint");
+        }
+        let status = self.insufficient_scope_status.unwrap_or(403);
+        if !matches!(status, 401 | 403) {
+            problems.add("insufficient_scope_status", "is another status: expected 403 or 401");
+        }
+        Asking { style, authorization_uri: self.authorization_uri.clone(), scope_as_unauthorized: status == 401 }
+    }
+}
+
+impl RawLoopGuard {
+    fn settings(&self, place: &str, problems: &mut Problems) -> Limits {
+        let mut in_range = |name: &str, value: Option<u64>, default: u64, most: u64| {
+            let value = value.unwrap_or(default);
+            if value == 0 || value > most {
+                problems.add(at(place, name), format!("is out of range: expected 1 to {most}"));
+            }
+            value
+        };
+        Limits {
+            attempts: in_range("attempts", self.attempts, 3, 100),
+            window: Duration::from_secs(in_range("window_seconds", self.window_seconds, 60, 3600)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

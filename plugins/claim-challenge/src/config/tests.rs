@@ -1,0 +1,146 @@
+//! One table of mistakes, each told once with its place.
+
+use serde_json::{Value, json};
+
+use super::*;
+
+fn sound() -> Value {
+    json!({
+        "token": {"source": "verified"},
+        "style": "both",
+        "authorization_uri": "https://login.example/authorize",
+        "acr_levels": {"urn:phr": ["urn:mfa", "urn:pwd"]},
+        "scope_hierarchy": {"files:admin": ["files:write"]},
+        "clock_skew_seconds": 10,
+        "rules": [
+            {"name": "read", "match": {"methods": ["GET"], "path": {"prefix": "/files"}}, "require": {}},
+            {"name": "delete", "match": {"path": {"prefix": "/files"}}, "mode": "enforce",
+             "require": {"acr_values": ["urn:mfa"], "max_age_seconds": 300, "amr": ["otp"], "auth_context": "c1", "scopes": []}},
+        ],
+        "unmatched": "allow",
+        "insufficient_scope_status": 403,
+        "loop_guard": {"attempts": 3, "window_seconds": 60},
+        "body_mode": "hold_headers",
+        "cors": {"allow_origins": ["https://app.example"]},
+    })
+}
+
+/// The sound configuration with one member set, or taken out.
+fn with(pointer: &str, value: Option<Value>) -> String {
+    let mut document = sound();
+    let (parent, member) = pointer.rsplit_once('/').unwrap();
+    let parent = document.pointer_mut(parent).unwrap();
+    match (parent, value) {
+        (Value::Object(members), Some(value)) => drop(members.insert(member.to_owned(), value)),
+        (Value::Object(members), None) => drop(members.remove(member).unwrap()),
+        (Value::Array(elements), Some(value)) => elements[member.parse::<usize>().unwrap()] = value,
+        _ => panic!("no place {pointer}"),
+    }
+    document.to_string()
+}
+
+fn mistakes(document: &str) -> Vec<String> {
+    let problems = Settings::read(document.as_bytes()).map(drop).unwrap_err();
+    problems.as_slice().iter().map(|problem| format!("{} {}", problem.path, problem.message)).collect()
+}
+
+#[test]
+fn reads_a_sound_configuration() {
+    let settings = Settings::read(sound().to_string().as_bytes()).unwrap();
+    assert_eq!((settings.rules.len(), settings.unmatched), (2, Unmatched::Allow));
+    assert!(settings.notes.is_empty(), "{:?}", settings.notes);
+    assert_eq!(settings.loop_guard, Limits { attempts: 3, window: Duration::from_secs(60) });
+}
+
+/// `cargo xtask schema` writes the file anew.
+#[test]
+fn the_committed_schema_is_the_one_of_this_version() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/config.schema.json");
+    if std::env::var_os("FOURLEG_WRITE_SCHEMA").is_some() {
+        std::fs::write(path, schema()).unwrap();
+    }
+    assert_eq!(std::fs::read_to_string(path).unwrap(), schema(), "type `cargo xtask schema`");
+}
+
+#[test]
+fn each_typical_mistake_is_named_with_its_place() {
+    let set = |pointer, value| with(pointer, Some(value));
+    let gone = |pointer| with(pointer, None);
+    for (document, expected) in [
+        (gone("/rules"), "rules is missing"),
+        (set("/rules", json!([])), "rules is empty"),
+        (gone("/unmatched"), "unmatched is missing: expected allow or deny"),
+        (set("/unmatched", json!("pass")), "unmatched has a wrong value: expected `allow` or `deny`"),
+        (gone("/rules/0/name"), "rules[0].name is missing"),
+        (gone("/rules/0/match"), "rules[0].match is missing"),
+        (gone("/rules/0/require"), "rules[0].require is missing"),
+        (set("/rules/0/match", json!({})), "rules[0].match is empty"),
+        (set("/rules/0/mode", json!("off")), "rules[0].mode has a wrong value"),
+        (
+            set("/rules/0/match", json!({"path": {"prefix": "/files"}})),
+            "rules[1].match is never reached: the rule \"read\"",
+        ),
+        (set("/rules/1/match", json!({"hosts": ["a.example"]})), "rules[1].match.hosts can be dodged"),
+        (set("/rules/1/require/max_age_seconds", json!(-1)), "rules[1].require.max_age_seconds is of type integer"),
+        (set("/rules/1/require/max_age_seconds", json!(1.5)), "rules[1].require.max_age_seconds is of type"),
+        (set("/rules/1/require/acr_values", json!([])), "rules[1].require.acr_values is empty"),
+        (set("/rules/1/require/acr", json!("x")), "rules[1].require.acr is not known here"),
+        (set("/rules/1/require/clients", json!(["x"])), "rules[1].require.clients is not known here"),
+        (set("/style", json!("okta")), "style has a wrong value: expected one of `rfc9470`, `entra`, `both`"),
+        (gone("/authorization_uri"), "authorization_uri is missing"),
+        (set("/authorization_uri", json!("http://x")), "authorization_uri is no plain https URL"),
+        (set("/acr_levels", json!({"a": []})), "acr_levels.a is empty"),
+        (set("/scope_hierarchy", json!({"a b": []})), "scope_hierarchy.a b is no scope"),
+        (set("/clock_skew_seconds", json!(61)), "clock_skew_seconds is too large"),
+        (set("/insufficient_scope_status", json!(400)), "insufficient_scope_status is another status"),
+        (set("/loop_guard", json!({"attempts": 0})), "loop_guard.attempts is out of range"),
+        (set("/loop_guard", json!({"window_seconds": 86_400})), "loop_guard.window_seconds is out of range"),
+        (set("/body_mode", json!("headers")), "body_mode has a wrong value"),
+        (set("/cors", json!({"allow_origins": ["*"]})), "cors.allow_origins[0] is no origin"),
+        (set("/token", json!({"source": "jwt"})), "token.source has a wrong value"),
+        (set("/token", json!({"source": "introspection"})), "token.source introspection is not supported"),
+        (set("/token", json!({"source": "verify"})), "token.issuers is missing"),
+        (set("/mode", json!("shadow")), "mode is not known here"),
+        ("[]".to_owned(), "is not a JSON object"),
+    ] {
+        let found = mistakes(&document);
+        let told = found.iter().filter(|mistake| mistake.contains(expected)).count();
+        assert_eq!(told, 1, "{expected} in {found:#?}");
+        assert!(found.len() <= 2, "{expected} in {found:#?}");
+    }
+}
+
+#[test]
+fn a_rule_on_hosts_needs_no_other_where_the_rest_is_denied() {
+    let mut document = sound();
+    document["rules"] = json!([{"name": "a", "match": {"hosts": ["a.example"]}, "require": {"scopes": ["x"]}}]);
+    assert!(mistakes(&document.to_string())[0].contains("can be dodged"));
+    document["unmatched"] = json!("deny");
+    assert!(Settings::read(document.to_string().as_bytes()).is_ok());
+}
+
+#[test]
+fn what_no_challenge_can_ask_for_is_noted() {
+    let mut document = sound();
+    document["style"] = json!("rfc9470");
+    document["rules"][1]["require"] = json!({"auth_context": "c1", "amr": ["otp"]});
+    let notes = Settings::read(document.to_string().as_bytes()).unwrap().notes;
+    assert_eq!(notes.len(), 2, "{notes:#?}");
+    assert!(notes[0].starts_with("rules[1].require.amr cannot be asked for"), "{notes:#?}");
+    assert!(notes[1].starts_with("rules[1].require.auth_context cannot be asked for"), "{notes:#?}");
+}
+
+#[test]
+fn all_mistakes_are_told_at_once() {
+    let found = mistakes(&json!({"style": "entra", "loop_guard": {"attempts": 0}, "rules": [{}]}).to_string());
+    for start in [
+        "authorization_uri is",
+        "loop_guard.attempts",
+        "rules[0].name",
+        "rules[0].match",
+        "rules[0].require",
+        "unmatched",
+    ] {
+        assert_eq!(found.iter().filter(|mistake| mistake.starts_with(start)).count(), 1, "{start}: {found:#?}");
+    }
+}
