@@ -4,6 +4,7 @@ mod browsers;
 mod challenges;
 mod entra;
 mod loops;
+mod mcp;
 mod records;
 mod rules;
 mod sources;

@@ -380,8 +380,10 @@ fn conclude(
         let state = vec![audit, handoff::unverified()];
         return Step::Allow(RequestEdits { state, counts_as: Some(("shadow_deny", code)), ..RequestEdits::default() });
     }
-    let headers = about.origin.as_deref().map(cors::readable_by).unwrap_or_default();
-    Step::Deny(Refusal { denial, headers, state: vec![audit] })
+    let mut refusal = Refusal::from(denial);
+    refusal.response.headers.extend(about.origin.as_deref().map(cors::readable_by).unwrap_or_default());
+    refusal.state.push(audit);
+    Step::Deny(refusal)
 }
 
 fn challenge(resource: &Resource) -> Challenge {

@@ -4,9 +4,11 @@ use std::{collections::BTreeMap, time::Duration};
 
 use filter_kit::{
     cors::{Cors, RawCors},
+    matching::Members,
     rules::{self, RawRule, Rule},
     token_source::{RawTokenSource, TokenSource},
 };
+use mcp_core::{Endpoint, Origins, Reads};
 use oauth_core::{
     config::{self, Problems, at},
     https_url::HttpsUrl,
@@ -35,6 +37,15 @@ struct RawConfig {
     loop_guard: Option<RawLoopGuard>,
     body_mode: Option<BodyMode>,
     cors: Option<RawCors>,
+    mcp: Option<RawMcp>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default, expecting = "an object as {\"allowed_origins\": []}")]
+struct RawMcp {
+    allowed_origins: Option<Vec<String>>,
+    max_body_bytes: Option<u64>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -80,6 +91,8 @@ pub struct Settings {
     pub(crate) asking: Asking,
     pub(crate) loop_guard: Limits,
     pub(crate) cors: Cors,
+    /// How requests are read on paths where a rule looks at what they do in MCP.
+    pub(crate) endpoint: Endpoint,
     /// Allowed, but hardly meant; for the log.
     pub(crate) notes: Vec<String>,
 }
@@ -88,6 +101,12 @@ pub struct Settings {
 const MOST_CLOCK_SKEW: u64 = 60;
 
 const DEFAULT_CLOCK_SKEW: u64 = 30;
+
+/// What Envoy buffers over HTTP/1 by default.
+const DEFAULT_BODY_BYTES: u64 = 1024 * 1024;
+
+/// What Envoy buffers over HTTP/2 at most.
+const MOST_BODY_BYTES: u64 = 16 * 1024 * 1024;
 
 impl Settings {
     /// Reads a configuration document.
@@ -108,7 +127,7 @@ impl Settings {
 #[cfg(not(target_family = "wasm"))]
 #[must_use]
 pub fn schema() -> String {
-    filter_kit::schema::of::<RawConfig>("claim-challenge")
+    filter_kit::schema::of::<RawConfig>("claim-challenge", Members::HttpAndMcp)
 }
 
 impl RawConfig {
@@ -130,12 +149,20 @@ impl RawConfig {
                 .unwrap_or_default(),
             clock_skew: Duration::from_secs(skew),
         };
-        if self.body_mode.is_some_and(|mode| mode != BodyMode::HoldHeaders) {
-            problems.add("body_mode", "is not supported by this version: expected hold_headers");
-        }
+        let endpoint = self.endpoint(&rules, problems);
         let loop_guard = self.loop_guard.clone().unwrap_or_default().settings("loop_guard", problems);
         let cors = RawCors::settings(self.cors.as_ref(), "cors", problems);
-        Some(Settings { token, rules, unmatched: unmatched?, measure, asking, loop_guard, cors, notes: Vec::new() })
+        Some(Settings {
+            token,
+            rules,
+            unmatched: unmatched?,
+            measure,
+            asking,
+            loop_guard,
+            cors,
+            endpoint,
+            notes: Vec::new(),
+        })
     }
 
     fn rules(&self, style: Style, problems: &mut Problems) -> Vec<Rule<StepUp>> {
@@ -144,7 +171,7 @@ impl RawConfig {
         }
         let raw = problems.required("rules", self.rules.as_deref(), "a list of rules").unwrap_or_default();
         let rest_is_denied = self.unmatched == Some(Unmatched::Deny);
-        rules::settings(raw, rest_is_denied, "rules", problems, |raw, _, place, problems| {
+        rules::settings(raw, Members::HttpAndMcp, rest_is_denied, "rules", problems, |raw, _, place, problems| {
             let require = raw.map(|raw| raw.settings(place, problems)).unwrap_or_default();
             for member in require.cannot_be_asked(style) {
                 problems.note(
@@ -154,6 +181,34 @@ impl RawConfig {
             }
             require
         })
+    }
+
+    fn endpoint(&self, rules: &[Rule<StepUp>], problems: &mut Problems) -> Endpoint {
+        let raw = self.mcp.clone().unwrap_or_default();
+        let names_operations = rules.iter().any(|rule| rule.matches.names_operations());
+        for (name, given) in [("mcp", self.mcp.is_some()), ("body_mode", self.body_mode.is_some())] {
+            if given && !names_operations && !problems.has_below("rules") {
+                problems.note(name, "is not used: no rule has match.mcp");
+            }
+        }
+        if self.body_mode == Some(BodyMode::HoldBody) {
+            problems
+                .add("body_mode", "hold_body is not supported by this version: expected hold_headers or headers_only");
+        }
+        let max_body = raw.max_body_bytes.unwrap_or(DEFAULT_BODY_BYTES);
+        if max_body == 0 || max_body > MOST_BODY_BYTES {
+            problems.add("mcp.max_body_bytes", format!("is out of range: expected 1 to {MOST_BODY_BYTES}"));
+        }
+        let origins = raw.allowed_origins.unwrap_or_default();
+        Endpoint {
+            max_body: usize::try_from(max_body).unwrap_or(0),
+            origins: Origins::settings(&origins, "mcp.allowed_origins", problems),
+            reads: match self.body_mode.unwrap_or_default() {
+                BodyMode::HoldHeaders | BodyMode::HoldBody => Reads::Body,
+                BodyMode::HeadersOnly => Reads::HeadOnly,
+            },
+            params: Vec::new(),
+        }
     }
 
     fn asking(&self, problems: &mut Problems) -> Asking {

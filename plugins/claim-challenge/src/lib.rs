@@ -8,6 +8,8 @@
 mod config;
 mod loop_guard;
 mod policy;
+mod told;
+mod verdict;
 
 pub use config::Settings;
 #[cfg(not(target_family = "wasm"))]

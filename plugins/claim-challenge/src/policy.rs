@@ -1,33 +1,32 @@
-//! The decision.
+//! The flow of a request: head, token, body if it is one of MCP, verdict.
 
 use filter_kit::{
-    audit::{Record, actors, trace_id},
-    cors,
+    audit::trace_id,
     crypto::CryptoChoice,
-    policy::{Callout, CalloutOutcome, Input, Note, Policy, PropertyPath, Refusal, RequestEdits, Step},
+    path::Ambiguous,
+    policy::{Callout, CalloutOutcome, Input, Note, Policy, PropertyPath, Refusal, Step},
     request::{Parts, RequestHead},
-    rules::{self, Found, Rule},
-    token_source::{HandedOver, Learned, Pending, Presented, Reading},
+    rules::Mode,
+    token_source::{Learned, Pending, Presented, Reading},
 };
+use mcp_core::{BodyReader, Exchange, Fault, Head, Opening};
 use oauth_core::{
     config::Problems,
     denial::{Denial, Reason},
     jose::Crypto,
-    step_up::StepUp,
     time::UnixTime,
 };
 
 use crate::{
-    config::{Settings, Unmatched},
+    config::Settings,
     loop_guard::LoopGuard,
+    told,
+    verdict::{self, Subject},
 };
 
 /// The policy of this filter.
 #[derive(Debug)]
 pub struct ClaimChallenge;
-
-/// The key of the audit record.
-const AUDIT: &str = "fourleg.audit.claim_challenge";
 
 /// What a worker has learned.
 #[derive(Debug)]
@@ -36,20 +35,39 @@ pub struct Shared {
     loop_guard: LoopGuard,
 }
 
-/// A request whose token waits for the keys of its issuer.
+/// What is waited for.
 #[derive(Debug)]
-pub struct Waiting {
-    about: About,
-    pending: Pending,
+pub enum Waiting {
+    /// The keys of the token's issuer.
+    Keys(Box<About>, Pending),
+    /// The body of a request of MCP.
+    Body(Box<About>, Presented, Box<BodyReader>),
 }
 
 /// What is known of a request besides its token.
 #[derive(Debug)]
-struct About {
-    parts: Parts,
+pub struct About {
+    pub(crate) parts: Option<Parts>,
+    /// What the head says of it in MCP, if rules on its host and path want to know.
+    mcp: Option<Mcp>,
     /// The `Origin` of a browser that may read our answers.
-    origin: Option<String>,
-    trace_id: Option<String>,
+    pub(crate) origin: Option<String>,
+    pub(crate) trace_id: Option<String>,
+}
+
+#[derive(Debug)]
+struct Mcp {
+    /// Whether an enforcing rule wants to know. Those in shadow mode decide nothing, so what cannot be read passes them.
+    is_enforced: bool,
+    /// Taken out as it is followed.
+    opening: Option<Result<Opening, Fault>>,
+}
+
+impl About {
+    /// Whether the client is to be answered as one of MCP.
+    pub(crate) const fn is_mcp(&self) -> bool {
+        self.mcp.is_some()
+    }
 }
 
 impl Policy for ClaimChallenge {
@@ -83,31 +101,41 @@ impl Policy for ClaimChallenge {
 
     fn begin(settings: &Settings, shared: &mut Shared, request: &RequestHead, now: UnixTime) -> Step<Waiting> {
         let origin = settings.cors.allowed_origin(request);
-        let trace_id = trace_id(request);
+        let mut about = About { parts: None, mcp: None, origin, trace_id: trace_id(request) };
         let parts = match request.parts() {
             Ok(parts) => parts,
-            Err(reason) => {
-                let told = Told { record: Record::new(Self::NAME, "deny", reason.code(), now), origin, trace_id };
-                return told.deny(Denial::plain(reason));
-            }
+            Err(reason) => return told::deny(&about, &Denial::plain(reason), now, |record| record),
         };
         if let Some(response) = settings.cors.preflight(request, &parts.method) {
             return Step::Respond(response);
         }
+        about.mcp = match open(settings, request, &parts) {
+            Ok(mcp) => mcp,
+            Err(Ambiguous) => return told::deny(&about, &Denial::plain(Reason::PathRefused), now, |record| record),
+        };
         let reading = settings.token.read(&mut shared.learned, request, parts.target(), 0, now);
-        go_on(settings, shared, About { parts, origin, trace_id }, reading, now)
+        about.parts = Some(parts);
+        with_token(settings, shared, Box::new(about), reading, now)
     }
 
     fn resume(
         settings: &Settings,
         shared: &mut Shared,
         waiting: Waiting,
-        _: Input<'_>,
+        input: Input<'_>,
         now: UnixTime,
     ) -> Step<Waiting> {
-        // Whatever the callout brought is in `learned` by now.
-        let reading = settings.token.read_again(&mut shared.learned, waiting.pending, now);
-        go_on(settings, shared, waiting.about, reading, now)
+        match (waiting, input) {
+            (Waiting::Keys(about, pending), Input::Callout(_)) => {
+                // Whatever the callout brought is in `learned` by now.
+                let reading = settings.token.read_again(&mut shared.learned, pending, now);
+                with_token(settings, shared, about, reading, now)
+            }
+            (Waiting::Body(about, presented, reader), Input::Body(body)) => {
+                with_exchange(settings, shared, &about, &presented, reader.read(body), now)
+            }
+            _ => Step::Deny(Refusal::from(Denial::plain(Reason::InternalFault))),
+        }
     }
 
     fn learn(
@@ -125,129 +153,106 @@ impl Policy for ClaimChallenge {
     }
 }
 
-/// A record in the making, and who may read the answer.
-struct Told {
-    record: Record,
-    origin: Option<String>,
-    trace_id: Option<String>,
-}
-
-impl Told {
-    fn of(about: About, decision: &str, code: &str, now: UnixTime) -> Self {
-        let record = Record::new(ClaimChallenge::NAME, decision, code, now);
-        Self { record, origin: about.origin, trace_id: about.trace_id }
-    }
-
-    fn with(mut self, complete: impl FnOnce(Record) -> Record) -> Self {
-        self.record = complete(self.record);
-        self
-    }
-
-    fn into_state(self) -> (&'static str, Vec<u8>) {
-        (AUDIT, self.record.with_known("trace_id", self.trace_id.as_deref()).into_bytes())
-    }
-
-    fn deny(self, denial: Denial) -> Step<Waiting> {
-        let headers = self.origin.as_deref().map(cors::readable_by).unwrap_or_default();
-        Step::Deny(Refusal { denial, headers, state: vec![self.into_state()] })
-    }
-
-    fn allow(self, code: &'static str) -> Step<Waiting> {
-        let counts_as = Some(("allow", code));
-        Step::Allow(RequestEdits { state: vec![self.into_state()], counts_as, ..RequestEdits::default() })
-    }
-}
-
-fn go_on(settings: &Settings, shared: &mut Shared, about: About, reading: Reading, now: UnixTime) -> Step<Waiting> {
-    let presented = match reading {
-        Reading::Done(presented) => presented,
-        Reading::AwaitKeys(callout, pending) => return Step::Call(callout, Waiting { about, pending }),
-        Reading::Refused(refused) => {
-            // COR-17: who shows no valid token is told nothing of what it would have to show.
-            let told = Told::of(about, "deny", refused.reason.code(), now);
-            let told = told.with(|record| record.with_known("resource", refused.resource.as_deref()));
-            return told.deny(refused.denial());
+/// Reads the head as one of MCP, if a rule on its host and path looks at operations: then it must be one whatever its
+/// method, or it could do what the rule is about in a way that is not seen.
+fn open(settings: &Settings, request: &RequestHead, parts: &Parts) -> Result<Option<Mcp>, Ambiguous> {
+    let mut expected = None;
+    for rule in &settings.rules {
+        if rule.matches.expects_mcp(parts.target())? {
+            let is_enforced = rule.mode == Mode::Enforce || expected.unwrap_or(false);
+            expected = Some(is_enforced);
         }
-    };
-    let found = match rules::find(&settings.rules, about.parts.target()) {
-        Ok(found) => found,
-        Err(_) => {
-            return Told::of(about, "deny", Reason::PathRefused.code(), now).deny(Denial::plain(Reason::PathRefused));
-        }
-    };
-    match presented {
-        Presented::Token(token) => judge(settings, shared, about, &token, &found, now),
-        Presented::Public => judge_public(settings, about, &found, now),
     }
+    let Some(is_enforced) = expected else { return Ok(None) };
+    let fields: Vec<(&[u8], &[u8])> = request.fields().iter().collect();
+    let head = Head {
+        method: &parts.method,
+        is_upgrade: request.is_upgrade(),
+        has_body: !request.ends_with_headers(),
+        fields: &fields,
+    };
+    Ok(Some(Mcp { is_enforced, opening: Some(settings.endpoint.open(&head)) }))
 }
 
-fn rule(settings: &Settings, position: Option<usize>) -> Option<&Rule<StepUp>> {
-    position.and_then(|position| settings.rules.get(position))
-}
-
-/// A request that audience-validation let pass without a token: it shows nothing, so no rule can hold for it.
-fn judge_public(settings: &Settings, about: About, found: &Found, now: UnixTime) -> Step<Waiting> {
-    let code = Reason::TokenNotVerified.code();
-    let shadow = found.shadow.iter().filter_map(|position| rule(settings, Some(*position)));
-    let shadow: Vec<_> = shadow.map(|rule| (rule.name.clone(), code)).collect();
-    match rule(settings, found.rule) {
-        Some(rule) => Told::of(about, "deny", code, now)
-            .with(|record| record.with("rule", &rule.name).with_shadow(&shadow))
-            .deny(Denial::plain(Reason::TokenNotVerified)),
-        None => Told::of(about, "allow", "public", now).with(|record| record.with_shadow(&shadow)).allow("public"),
-    }
-}
-
-fn judge(
+fn with_token(
     settings: &Settings,
     shared: &mut Shared,
-    about: About,
-    token: &HandedOver,
-    found: &Found,
+    mut about: Box<About>,
+    reading: Reading,
     now: UnixTime,
 ) -> Step<Waiting> {
-    let Settings { measure, asking, .. } = settings;
-    let verdict = |rule: &Rule<StepUp>| {
-        let unmet = rule.require.unmet(token, measure, now);
-        let code = if unmet.is_empty() { "ok" } else { asking.denial(&unmet, token, None).reason().code() };
-        (rule.name.clone(), code)
+    let presented = match reading {
+        Reading::Done(presented) => presented,
+        Reading::AwaitKeys(callout, pending) => return Step::Call(callout, Waiting::Keys(about, pending)),
+        Reading::Refused(refused) => {
+            // COR-17: who shows no valid token is told nothing of what it would have to show.
+            return told::deny(&about, &refused.denial(), now, |record| {
+                record.with_known("resource", refused.resource.as_deref())
+            });
+        }
     };
-    let shadow = found.shadow.iter().filter_map(|position| rule(settings, Some(*position)));
-    let shadow: Vec<_> = shadow.map(verdict).collect();
-    let who = |record: Record| {
-        record
-            .with_known("resource", token.resource())
-            .with_actors(&actors(token, token.credential_sha256()))
-            .with_shadow(&shadow)
-    };
-    let Some(rule) = rule(settings, found.rule) else {
-        return match settings.unmatched {
-            Unmatched::Allow => Told::of(about, "allow", "unmatched", now).with(who).allow("unmatched"),
-            Unmatched::Deny => Told::of(about, "deny", Reason::RuleMissing.code(), now)
-                .with(who)
-                .deny(Denial::plain(Reason::RuleMissing)),
-        };
-    };
-    let who = |record: Record| who(record).with("rule", &rule.name).with_needed(rule.require.scopes());
-    let unmet = rule.require.unmet(token, measure, now);
-    if unmet.is_empty() {
-        return Told::of(about, "allow", "ok", now).with(who).allow("ok");
+    match about.mcp.as_mut().and_then(|mcp| mcp.opening.take()) {
+        None => conclude(settings, shared, &about, &presented, Known::default(), now),
+        Some(Ok(Opening::Body(reader))) => {
+            let limit = reader.limit();
+            Step::ReadBody { limit, then: Waiting::Body(about, presented, Box::new(reader)) }
+        }
+        Some(Ok(Opening::Whole(exchange))) => with_exchange(settings, shared, &about, &presented, Ok(exchange), now),
+        Some(Err(fault)) => with_exchange(settings, shared, &about, &presented, Err(fault), now),
     }
-    let mut denial = asking.denial(&unmet, token, token.resource());
-    if denial.reason().has_challenge() && shared.loop_guard.has_had_enough(token, &unmet, now) {
-        denial = Denial::plain(Reason::ChallengeRepeated);
+}
+
+fn with_exchange(
+    settings: &Settings,
+    shared: &mut Shared,
+    about: &About,
+    presented: &Presented,
+    exchange: Result<Exchange, Fault>,
+    now: UnixTime,
+) -> Step<Waiting> {
+    let known = match exchange {
+        Ok(exchange) => Known { exchange: Some(exchange), unread: None },
+        Err(fault) if about.mcp.as_ref().is_none_or(|mcp| mcp.is_enforced) => {
+            return told::deny_fault(about, presented, &fault, now);
+        }
+        Err(fault) => Known { exchange: None, unread: Some(fault.code()) },
+    };
+    conclude(settings, shared, about, presented, known, now)
+}
+
+/// What is known of a request in MCP.
+#[derive(Debug, Default)]
+struct Known {
+    exchange: Option<Exchange>,
+    unread: Option<&'static str>,
+}
+
+fn conclude(
+    settings: &Settings,
+    shared: &mut Shared,
+    about: &About,
+    presented: &Presented,
+    known: Known,
+    now: UnixTime,
+) -> Step<Waiting> {
+    let Some(parts) = &about.parts else {
+        return Step::Deny(Refusal::from(Denial::plain(Reason::InternalFault)));
+    };
+    let operations = known.exchange.as_ref().map(|exchange| exchange.operations.as_slice()).unwrap_or_default();
+    let subject = Subject { parts, operations, unread: known.unread };
+    match verdict::judge(settings, &mut shared.loop_guard, presented, subject, now) {
+        Ok(verdict) => told::tell(about, presented, &verdict, known.exchange.as_ref().and_then(Exchange::id), now),
+        Err(Ambiguous) => told::deny(about, &Denial::plain(Reason::PathRefused), now, |record| record),
     }
-    Told::of(about, "deny", denial.reason().code(), now)
-        .with(|record| who(record).with_list("unmet", unmet.claims()))
-        .deny(denial)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use mcp_core::Flaw;
+    use oauth_core::reason::Reason;
 
     /// Reasons of other filters.
-    const ELSEWHERE: [Reason; 15] = [
+    const ELSEWHERE: [Reason; 13] = [
         Reason::AudienceTooBroad,
         Reason::TokenKindNotAllowed,
         Reason::ClientNotAllowed,
@@ -260,19 +265,19 @@ mod tests {
         Reason::ActorChainTooDeep,
         Reason::ActorLoop,
         Reason::RequirementUnknown,
-        Reason::BodyTooLarge,
         Reason::CalloutFailed,
-        Reason::UpgradeRefused,
     ];
 
     #[test]
     fn the_readme_names_every_code_with_its_status() {
         let readme = include_str!("../README.md");
-        for reason in Reason::ALL.iter().filter(|reason| !ELSEWHERE.contains(reason)) {
-            let code = format!("`{}`", reason.code());
-            let start = format!("| {} |", reason.status());
+        let reasons = Reason::ALL.iter().filter(|reason| !ELSEWHERE.contains(reason));
+        let reasons = reasons.map(|reason| (reason.code(), reason.status()));
+        for (code, status) in reasons.chain(Flaw::ALL.iter().map(|flaw| (flaw.code(), flaw.status()))) {
+            let start = format!("| {status} |");
+            let code = format!("`{code}`");
             let named = readme.lines().any(|line| line.starts_with(&start) && line.contains(&code));
-            assert!(named, "{code} with status {}", reason.status());
+            assert!(named, "{code} with status {status}");
         }
     }
 }

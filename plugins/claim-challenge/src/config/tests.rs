@@ -14,6 +14,7 @@ fn sound() -> Value {
         "clock_skew_seconds": 10,
         "rules": [
             {"name": "read", "match": {"methods": ["GET"], "path": {"prefix": "/files"}}, "require": {}},
+            {"name": "tool", "match": {"path": {"exact": "/mcp"}, "mcp": {"tools": ["delete_*"]}}, "require": {"scopes": ["x"]}},
             {"name": "delete", "match": {"path": {"prefix": "/files"}}, "mode": "enforce",
              "require": {"acr_values": ["urn:mfa"], "max_age_seconds": 300, "amr": ["otp"], "auth_context": "c1", "scopes": []}},
         ],
@@ -22,6 +23,7 @@ fn sound() -> Value {
         "loop_guard": {"attempts": 3, "window_seconds": 60},
         "body_mode": "hold_headers",
         "cors": {"allow_origins": ["https://app.example"]},
+        "mcp": {"allowed_origins": ["https://app.example"], "max_body_bytes": 65_536},
     })
 }
 
@@ -47,7 +49,8 @@ fn mistakes(document: &str) -> Vec<String> {
 #[test]
 fn reads_a_sound_configuration() {
     let settings = Settings::read(sound().to_string().as_bytes()).unwrap();
-    assert_eq!((settings.rules.len(), settings.unmatched), (2, Unmatched::Allow));
+    assert_eq!((settings.rules.len(), settings.unmatched), (3, Unmatched::Allow));
+    assert_eq!((settings.endpoint.max_body, settings.endpoint.reads), (65_536, Reads::Body));
     assert!(settings.notes.is_empty(), "{:?}", settings.notes);
     assert_eq!(settings.loop_guard, Limits { attempts: 3, window: Duration::from_secs(60) });
 }
@@ -78,14 +81,14 @@ fn each_typical_mistake_is_named_with_its_place() {
         (set("/rules/0/mode", json!("off")), "rules[0].mode has a wrong value"),
         (
             set("/rules/0/match", json!({"path": {"prefix": "/files"}})),
-            "rules[1].match is never reached: the rule \"read\"",
+            "rules[2].match is never reached: the rule \"read\"",
         ),
-        (set("/rules/1/match", json!({"hosts": ["a.example"]})), "rules[1].match.hosts can be dodged"),
-        (set("/rules/1/require/max_age_seconds", json!(-1)), "rules[1].require.max_age_seconds is of type integer"),
-        (set("/rules/1/require/max_age_seconds", json!(1.5)), "rules[1].require.max_age_seconds is of type"),
-        (set("/rules/1/require/acr_values", json!([])), "rules[1].require.acr_values is empty"),
-        (set("/rules/1/require/acr", json!("x")), "rules[1].require.acr is not known here"),
-        (set("/rules/1/require/clients", json!(["x"])), "rules[1].require.clients is not known here"),
+        (set("/rules/2/match", json!({"hosts": ["a.example"]})), "rules[2].match.hosts can be dodged"),
+        (set("/rules/2/require/max_age_seconds", json!(-1)), "rules[2].require.max_age_seconds is of type integer"),
+        (set("/rules/2/require/max_age_seconds", json!(1.5)), "rules[2].require.max_age_seconds is of type"),
+        (set("/rules/2/require/acr_values", json!([])), "rules[2].require.acr_values is empty"),
+        (set("/rules/2/require/acr", json!("x")), "rules[2].require.acr is not known here"),
+        (set("/rules/2/require/clients", json!(["x"])), "rules[2].require.clients is not known here"),
         (set("/style", json!("okta")), "style has a wrong value: expected one of `rfc9470`, `entra`, `both`"),
         (gone("/authorization_uri"), "authorization_uri is missing"),
         (set("/authorization_uri", json!("http://x")), "authorization_uri is no plain https URL"),
@@ -96,6 +99,18 @@ fn each_typical_mistake_is_named_with_its_place() {
         (set("/loop_guard", json!({"attempts": 0})), "loop_guard.attempts is out of range"),
         (set("/loop_guard", json!({"window_seconds": 86_400})), "loop_guard.window_seconds is out of range"),
         (set("/body_mode", json!("headers")), "body_mode has a wrong value"),
+        (set("/body_mode", json!("hold_body")), "body_mode hold_body is not supported"),
+        (set("/mcp", json!({"max_body_bytes": 0})), "mcp.max_body_bytes is out of range"),
+        (set("/mcp", json!({"allowed_origins": ["https://a.example/"]})), "mcp.allowed_origins[0] is no origin"),
+        (set("/rules/1/match/mcp", json!({})), "rules[1].match.mcp is empty"),
+        (set("/rules/1/match/mcp", json!({"clientInfo": {}})), "rules[1].match.mcp.clientInfo is not known here"),
+        (
+            set(
+                "/token",
+                json!({"source": "verify", "issuers": [], "resources": [{"resource": "https://a.example", "match": {"mcp": {"tools": ["a"]}}}]}),
+            ),
+            "token.resources[0].match.mcp is not supported",
+        ),
         (set("/cors", json!({"allow_origins": ["*"]})), "cors.allow_origins[0] is no origin"),
         (set("/token", json!({"source": "jwt"})), "token.source has a wrong value"),
         (set("/token", json!({"source": "introspection"})), "token.source introspection is not supported"),
@@ -123,11 +138,19 @@ fn a_rule_on_hosts_needs_no_other_where_the_rest_is_denied() {
 fn what_no_challenge_can_ask_for_is_noted() {
     let mut document = sound();
     document["style"] = json!("rfc9470");
-    document["rules"][1]["require"] = json!({"auth_context": "c1", "amr": ["otp"]});
+    document["rules"][2]["require"] = json!({"auth_context": "c1", "amr": ["otp"]});
     let notes = Settings::read(document.to_string().as_bytes()).unwrap().notes;
     assert_eq!(notes.len(), 2, "{notes:#?}");
-    assert!(notes[0].starts_with("rules[1].require.amr cannot be asked for"), "{notes:#?}");
-    assert!(notes[1].starts_with("rules[1].require.auth_context cannot be asked for"), "{notes:#?}");
+    assert!(notes[0].starts_with("rules[2].require.amr cannot be asked for"), "{notes:#?}");
+    assert!(notes[1].starts_with("rules[2].require.auth_context cannot be asked for"), "{notes:#?}");
+}
+
+#[test]
+fn what_is_said_of_mcp_without_a_rule_about_it_is_noted() {
+    let mut document = sound();
+    document["rules"].as_array_mut().unwrap().remove(1);
+    let notes = Settings::read(document.to_string().as_bytes()).unwrap().notes;
+    assert_eq!(notes, ["mcp is not used: no rule has match.mcp", "body_mode is not used: no rule has match.mcp"]);
 }
 
 #[test]

@@ -169,23 +169,27 @@ pub struct RequestEdits {
 }
 
 /// A denial, and what goes with it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Why, and the answer.
-    pub denial: Denial,
-    /// Further fields of the answer.
-    pub headers: Vec<(&'static str, String)>,
+    /// The answer, which counts as a denial.
+    pub response: Response,
     /// What to write to the filter state first.
     pub state: Vec<StateEntry>,
 }
 
-impl From<Denial> for Refusal {
-    fn from(denial: Denial) -> Self {
-        Self { denial, headers: Vec::new(), state: Vec::new() }
+impl From<&Denial> for Response {
+    fn from(denial: &Denial) -> Self {
+        Self { status: denial.status(), headers: denial.headers(), body: denial.body(), code: denial.reason().code() }
     }
 }
 
-/// An answer that is no denial.
+impl From<Denial> for Refusal {
+    fn from(denial: Denial) -> Self {
+        Self { response: Response::from(&denial), state: Vec::new() }
+    }
+}
+
+/// An answer of ours.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// The status.

@@ -2,6 +2,7 @@
 
 use std::net::Ipv6Addr;
 
+use mcp_core::Operation;
 use oauth_core::reason::Reason;
 
 use crate::{fields::Fields, matching::Target, path::SafePath};
@@ -42,6 +43,12 @@ impl Parts {
     #[must_use]
     pub fn target(&self) -> Target<'_> {
         Target { method: &self.method, host: self.host.as_deref(), path: &self.path, operation: None }
+    }
+
+    /// The same for one thing that the request does in MCP.
+    #[must_use]
+    pub fn target_of<'a>(&'a self, operation: &'a Operation) -> Target<'a> {
+        Target { operation: Some(operation), ..self.target() }
     }
 }
 

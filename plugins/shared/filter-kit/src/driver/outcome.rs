@@ -75,21 +75,14 @@ impl<P: Policy> Handle<P> {
     }
 
     pub(super) fn deny(&self, id: u32, refusal: Refusal) -> Verdict {
-        let Refusal { denial, headers, state } = refusal;
-        let code = denial.reason().code();
+        let Refusal { response, state } = refusal;
         for (key, value) in &state {
             if host::set_state(key, value).is_err() {
                 // The request is denied anyway; what it lacks is its record.
                 host::log(Level::Error, &format!("the proxy did not take the filter state {key}"));
             }
         }
-        host::log(Level::Debug, &format!("denied: {code}"));
-        let response = Response {
-            status: denial.status(),
-            headers: denial.headers().into_iter().chain(headers).collect(),
-            body: denial.body(),
-            code,
-        };
+        host::log(Level::Debug, &format!("denied: {}", response.code));
         self.reply(id, "deny", &response)
     }
 

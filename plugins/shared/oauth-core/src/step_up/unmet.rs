@@ -53,6 +53,18 @@ impl Unmet {
         self.scopes = needed.to_vec();
     }
 
+    /// Nothing is lacking.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self {
+            claims: BTreeSet::new(),
+            acr_values: Vec::new(),
+            max_age: None,
+            auth_contexts: Vec::new(),
+            scopes: Vec::new(),
+        }
+    }
+
     /// Whether nothing is lacking.
     #[must_use]
     pub fn is_empty(&self) -> bool {
