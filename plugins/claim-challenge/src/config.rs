@@ -5,6 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use filter_kit::{
     cors::{Cors, RawCors},
     matching::Members,
+    policy::Hold,
     rules::{self, RawRule, Rule},
     token_source::{RawTokenSource, TokenSource},
 };
@@ -93,6 +94,8 @@ pub struct Settings {
     pub(crate) cors: Cors,
     /// How requests are read on paths where a rule looks at what they do in MCP.
     pub(crate) endpoint: Endpoint,
+    /// What waits for the verdict while a body is read.
+    pub(crate) hold: Hold,
     /// Allowed, but hardly meant; for the log.
     pub(crate) notes: Vec<String>,
 }
@@ -150,6 +153,10 @@ impl RawConfig {
             clock_skew: Duration::from_secs(skew),
         };
         let endpoint = self.endpoint(&rules, problems);
+        let hold = match self.body_mode.unwrap_or_default() {
+            BodyMode::HoldHeaders | BodyMode::HeadersOnly => Hold::Headers,
+            BodyMode::HoldBody => Hold::Body,
+        };
         let loop_guard = self.loop_guard.clone().unwrap_or_default().settings("loop_guard", problems);
         let cors = RawCors::settings(self.cors.as_ref(), "cors", problems);
         Some(Settings {
@@ -161,6 +168,7 @@ impl RawConfig {
             loop_guard,
             cors,
             endpoint,
+            hold,
             notes: Vec::new(),
         })
     }
@@ -190,10 +198,6 @@ impl RawConfig {
             if given && !names_operations && !problems.has_below("rules") {
                 problems.note(name, "is not used: no rule has match.mcp");
             }
-        }
-        if self.body_mode == Some(BodyMode::HoldBody) {
-            problems
-                .add("body_mode", "hold_body is not supported by this version: expected hold_headers or headers_only");
         }
         let max_body = raw.max_body_bytes.unwrap_or(DEFAULT_BODY_BYTES);
         if max_body == 0 || max_body > MOST_BODY_BYTES {

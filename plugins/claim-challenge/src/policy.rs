@@ -4,7 +4,7 @@ use filter_kit::{
     audit::trace_id,
     crypto::CryptoChoice,
     path::Ambiguous,
-    policy::{Callout, CalloutOutcome, Input, Note, Policy, PropertyPath, Refusal, Step},
+    policy::{Callout, CalloutOutcome, Hold, Input, Note, Policy, PropertyPath, Refusal, Step},
     request::{Parts, RequestHead},
     rules::Mode,
     token_source::{Learned, Pending, Presented, Reading},
@@ -193,10 +193,14 @@ fn with_token(
     };
     match about.mcp.as_mut().and_then(|mcp| mcp.opening.take()) {
         None => conclude(settings, shared, &about, &presented, Known::default(), now),
-        Some(Ok(Opening::Body(reader))) => {
-            let limit = reader.limit();
-            Step::ReadBody { limit, then: Waiting::Body(about, presented, Box::new(reader)) }
-        }
+        // Where the head goes on before the body is read, a fault that it has already must not.
+        Some(Ok(Opening::Body(reader))) => match reader.foregone().filter(|_| settings.hold == Hold::Body) {
+            Some(fault) => with_exchange(settings, shared, &about, &presented, Err(fault.clone()), now),
+            None => {
+                let limit = reader.limit();
+                Step::ReadBody { limit, hold: settings.hold, then: Waiting::Body(about, presented, Box::new(reader)) }
+            }
+        },
         Some(Ok(Opening::Whole(exchange))) => with_exchange(settings, shared, &about, &presented, Ok(exchange), now),
         Some(Err(fault)) => with_exchange(settings, shared, &about, &presented, Err(fault), now),
     }

@@ -276,4 +276,32 @@ scenarios! {
             sender.strong(message(&call(1, "read_a")).header("origin", origin)).denied_with(403).no_header("access-control-allow-origin");
         }
     }
+
+    /// As Istio's `WasmPlugin` runs it.
+    fn with_hold_body_no_byte_of_a_denied_body_goes_up(runner) {
+        let mut config = config();
+        config["body_mode"] = json!("hold_body");
+        let before = fourleg_harness::plugin("audience_validation", crate::fixture::config()).stop_all_on_headers();
+        let chain = Gateway::chain([before, claim_challenge(config).stop_all_on_headers()]);
+        let gateway = runner.start(chain).unwrap();
+        let sender = Sender(&*gateway);
+        let text = call(7, "delete_a").to_string();
+        let (one, two) = text.split_at(40);
+        for protocol in [Protocol::Http1, Protocol::Http2] {
+            for request in [
+                message(&call(7, "delete_a")).over(protocol), message(&json!({})).chunked([one, two]).over(protocol),
+                message(&json!({})).chunked([one, two]).trailers([("x-end", "1")]).over(protocol),
+            ] {
+                assert_eq!(sender.strong(request.clone()).allowed().whole_body(), text.as_bytes());
+                let outcome = sender.weak(request);
+                outcome.status(401);
+                assert!(outcome.upstream.iter().all(|request| request.whole_body().is_empty()), "{}", outcome.picture());
+                outcome.challenge().param("acr_values", "mfa phr");
+                is_rpc_error(&outcome, Some(&json!(7)), 401, "insufficient_user_authentication");
+            }
+            // What the head tells already is refused before it goes on.
+            sender.strong(message(&call(1, "read_a")).header("mcp-name", "a").header("mcp-name", "b").over(protocol)).denied_with(400).never_reached_upstream();
+            sender.weak(get("/mcp").header("accept", "text/event-stream").over(protocol)).allowed();
+        }
+    }
 }

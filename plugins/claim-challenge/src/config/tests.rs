@@ -99,7 +99,6 @@ fn each_typical_mistake_is_named_with_its_place() {
         (set("/loop_guard", json!({"attempts": 0})), "loop_guard.attempts is out of range"),
         (set("/loop_guard", json!({"window_seconds": 86_400})), "loop_guard.window_seconds is out of range"),
         (set("/body_mode", json!("headers")), "body_mode has a wrong value"),
-        (set("/body_mode", json!("hold_body")), "body_mode hold_body is not supported"),
         (set("/mcp", json!({"max_body_bytes": 0})), "mcp.max_body_bytes is out of range"),
         (set("/mcp", json!({"allowed_origins": ["https://a.example/"]})), "mcp.allowed_origins[0] is no origin"),
         (set("/rules/1/match/mcp", json!({})), "rules[1].match.mcp is empty"),
