@@ -3,6 +3,7 @@
 use filter_kit::{
     audit::trace_id,
     crypto::CryptoChoice,
+    matching::require_expected_slash,
     path::Ambiguous,
     policy::{Callout, CalloutOutcome, Hold, Input, Note, Policy, PropertyPath, Refusal, Step},
     request::{Parts, RequestHead},
@@ -109,7 +110,9 @@ impl Policy for ClaimChallenge {
         if let Some(response) = settings.cors.preflight(request, &parts.method) {
             return Step::Respond(response);
         }
-        about.mcp = match open(settings, request, &parts) {
+        // That the rule which decides expects one is for the verdict to say.
+        let slash = require_expected_slash(&parts.path, settings.rules.iter().map(|rule| &rule.matches));
+        about.mcp = match slash.and_then(|()| open(settings, request, &parts)) {
             Ok(mcp) => mcp,
             Err(Ambiguous) => return told::deny(&about, &Denial::plain(Reason::PathRefused), now, |record| record),
         };

@@ -1,7 +1,7 @@
 //! The verdict on a request: of each thing it asks for, the first enforcing rule and what the token lacks of it.
 
 use filter_kit::{
-    matching::Target,
+    matching::{Target, require_expected_slash},
     path::Ambiguous,
     request::Parts,
     rules::{self, Rule},
@@ -59,7 +59,7 @@ impl<'a> Subject<'a> {
 /// Judges everything that a request asks for; it passes only if each of it does.
 ///
 /// # Errors
-/// [`Ambiguous`] if a value of a path template has several readings.
+/// [`Ambiguous`] if the path, or a value of a path template, has several readings for the rules.
 pub(crate) fn judge<'a>(
     settings: &'a Settings,
     loop_guard: &mut LoopGuard,
@@ -124,6 +124,7 @@ fn judge_token<'a>(
             verdict.shadowed(rule, would);
         }
         let rule = found.rule.and_then(|position| settings.rules.get(position));
+        require_expected_slash(&subject.parts.path, rule.map(|rule| &rule.matches))?;
         let Some(rule) = rule else {
             without_rule = without_rule.or(Some(target));
             if position == 0 {
@@ -161,9 +162,9 @@ fn judge_public<'a>(settings: &'a Settings, subject: Subject<'a>) -> Result<Verd
         for rule in found.shadow.iter().filter_map(|position| settings.rules.get(*position)) {
             verdict.shadowed(rule, Reason::TokenNotVerified.code());
         }
-        if let Some(rule) = found.rule.and_then(|position| settings.rules.get(position))
-            && verdict.rule.is_none()
-        {
+        let rule = found.rule.and_then(|position| settings.rules.get(position));
+        require_expected_slash(&subject.parts.path, rule.map(|rule| &rule.matches))?;
+        if let Some(rule) = rule.filter(|_| verdict.rule.is_none()) {
             verdict.decided_by(Some(rule), target);
             verdict.outcome = Err(Denial::plain(Reason::TokenNotVerified));
         }
