@@ -2,7 +2,7 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
-use fourleg_harness::{Envoy, Request, Response, Runner, Wasmtime, get, plugin_raw};
+use fourleg_harness::{Envoy, Request, Response, Runner, Wasmtime, get, plugin_raw, post};
 use fourleg_lab::{
     echo_upstream::EchoUpstream,
     envoy::{Config, launch, provision, target_dir, validate},
@@ -10,6 +10,7 @@ use fourleg_lab::{
     raw_client,
     wire::{WireRequest, find},
 };
+use serde_json::json;
 
 use crate::fixture::{I, public_keys};
 
@@ -193,22 +194,19 @@ mod on_envoy {
         let yaml = shipped_in_the_lab(SHIPPED[1], &upstream, &identity_provider);
         let mut running = launch(&envoy, &Config::Yaml(yaml), 1).unwrap();
         let now = fourleg_lab::unix_now();
-        let send = |method: &str, acr: &str, scope: &str| {
+        let send = |tool: &str, acr: &str, scope: &str| {
             let token = identity_provider.mint("https://tools.example/mcp").access_token().scope(scope);
             let token = token.claim("acr", acr).claim("auth_time", now).sign_with(&identity_provider.signing_key());
-            let wire = WireRequest {
-                method: method.to_owned(),
-                path: b"/mcp".to_vec(),
-                authority: b"tools.example".to_vec(),
-                headers: vec![(b"authorization".to_vec(), format!("Bearer {token}").into_bytes())],
-                ..WireRequest::default()
-            };
+            let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool}});
+            let Request { method, path, headers, chunks, .. } = post("/mcp").json(&call).bearer(&token);
+            let authority = b"tools.example".to_vec();
+            let wire = WireRequest { method, path, authority, headers, chunks, ..WireRequest::default() };
             raw_client::send(running.address(), &wire, Duration::from_secs(10)).unwrap()
         };
-        assert_eq!(send("GET", "urn:pwd", "tools:read").status, 200);
-        assert_eq!(send("DELETE", "urn:mfa", "tools:read tools:admin").status, 200);
-        assert_eq!(send("DELETE", "urn:mfa", "tools:read").status, 403);
-        let denied = send("DELETE", "urn:pwd", "tools:read tools:admin");
+        assert_eq!(send("read_file", "urn:pwd", "tools:read").status, 200);
+        assert_eq!(send("delete_file", "urn:mfa", "tools:read tools:delete").status, 200);
+        assert_eq!(send("delete_file", "urn:mfa", "tools:read").status, 403);
+        let denied = send("delete_file", "urn:pwd", "tools:read tools:delete");
         let challenge =
             String::from_utf8_lossy(find(&denied.headers, "www-authenticate").unwrap_or_default()).into_owned();
         assert!(denied.status == 401 && challenge.contains("acr_values=\"urn:mfa\""), "{challenge}");
@@ -221,6 +219,6 @@ mod on_envoy {
             assert!(metrics.lines().any(counted), "no metric of {code} in {metrics}");
         }
         let logs = running.stop().join("\n");
-        assert!(logs.contains("\"unmet\":[\"acr\"]") && logs.contains("\"rule\":\"end a session\""), "{logs}");
+        assert!(logs.contains("\"unmet\":[\"acr\"]") && logs.contains("\"tool\":\"delete_file\""), "{logs}");
     }
 }

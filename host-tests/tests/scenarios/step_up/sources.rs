@@ -103,3 +103,54 @@ scenarios! {
         gateway.send(with(get("/mcp/a"), &*gateway, json!({}))).denied_with(401).challenge().param("acr_values", "mfa");
     }
 }
+
+/// The native filter, which only a real Envoy has.
+mod alone_on_envoy {
+    use std::time::Duration;
+
+    use fourleg_lab::{
+        echo_upstream::EchoUpstream,
+        envoy::{Bootstrap, Config, WasmFilter, launch, provision, target_dir},
+        mint::Mint,
+        raw_client, unix_now,
+        wire::{WireRequest, find},
+    };
+
+    use super::*;
+
+    #[test]
+    fn behind_the_native_jwt_authn_a_weak_token_is_challenged_and_a_strong_one_passes() {
+        let upstream = EchoUpstream::start().unwrap();
+        let provider = json!({
+            "issuer": I, "local_jwks": {"inline_string": public_keys().to_string()}, "forward": true,
+            "forward_payload_header": "x-payload", "payload_in_metadata": "payload",
+        });
+        let rules = json!([{"match": {"prefix": "/"}, "requires": {"provider_name": "idp"}}]);
+        let source =
+            json!({"source": "jwt_authn", "payload_key": "payload", "payload_header": "x-payload", "resource": R});
+        let module = target_dir().join("wasm/claim_challenge.wasm");
+        let filter = WasmFilter::new("claim_challenge", module, ours(source).to_string()).vm_id("claim_challenge");
+        let bootstrap = Bootstrap::before(upstream.address())
+            .native_filter(
+                "envoy.filters.http.jwt_authn",
+                "jwt_authn.v3.JwtAuthentication",
+                json!({"providers": {"idp": provider}, "rules": rules}),
+            )
+            .filter(filter);
+        let envoy = launch(&provision(&|_| {}).unwrap(), &Config::Json(bootstrap.to_json()), 1).unwrap();
+        let send = |path: &str, acr: &str| {
+            let token = Mint::new(I, R).at(unix_now()).access_token().claim("acr", acr).sign();
+            let Request { method, path, authority, headers, .. } = get(path).bearer(&token);
+            let wire = WireRequest { method, path, authority, headers, ..WireRequest::default() };
+            raw_client::send(envoy.address(), &wire, Duration::from_secs(10)).unwrap()
+        };
+        assert_eq!(send("/mcp/a", "mfa").status, 200);
+        assert_eq!(send("/mcp/b", "pwd").status, 200);
+        let denied = send("/mcp/a", "pwd");
+        let challenge =
+            String::from_utf8_lossy(find(&denied.headers, "www-authenticate").unwrap_or_default()).into_owned();
+        assert_eq!(denied.status, 401, "{challenge}");
+        assert!(challenge.contains("acr_values=\"mfa\"") && challenge.contains(METADATA), "{challenge}");
+        assert_eq!(upstream.received().len(), 2);
+    }
+}
