@@ -20,6 +20,7 @@ mod hostile;
 mod identity_headers;
 mod keys;
 mod late_body;
+mod mcp_smuggling;
 mod metadata;
 mod operator;
 mod paths;
