@@ -52,6 +52,13 @@ impl Agent {
         Self { url: url.into(), credential: Credential::None, lifecycle: ClientLifecycleMode::Initialize }
     }
 
+    /// The same agent, with the same tokens, for another endpoint.
+    #[must_use]
+    pub fn at(mut self, url: impl Into<String>) -> Self {
+        self.url = url.into();
+        self
+    }
+
     /// Speaks the newest revision of MCP, without a handshake, and falls back to `initialize` only where the server turns out
     /// to be older.
     #[must_use]

@@ -2,11 +2,18 @@
 //! at its browser, Envoy with the filters, and the MCP SDK's server. A challenge is right if a client that only knows the
 //! standards comes back with a token that passes.
 
+mod endpoints;
+mod tools;
+
+use std::time::Duration;
+
 use fourleg_lab::{
     agent::{Agent, Denied, Registration, Session},
     envoy::{Bootstrap, Cluster, Config, RunningEnvoy, WasmFilter, launch, provision, target_dir},
     identity_provider::{IdentityProvider, Level, User},
     mcp_server::McpServer,
+    raw_client,
+    wire::WireRequest,
 };
 use serde_json::{Value, json};
 
@@ -26,8 +33,8 @@ fn alice() -> User {
 }
 
 impl World {
-    /// audience-validation in front of the MCP server.
-    fn start() -> Self {
+    /// audience-validation in front of the MCP server, then claim-challenge with this configuration.
+    fn start(claim_challenge: Option<&Value>) -> Self {
         let binary = provision(&|line| eprintln!("{line}")).unwrap();
         let idp = IdentityProvider::builder()
             .issuer(ISSUER)
@@ -47,11 +54,16 @@ impl World {
                 "protected_resource_metadata": {"authorization_servers": [ISSUER], "scopes_supported": ["tools:read"]},
             }],
         });
-        let module = target_dir().join("wasm/audience_validation.wasm");
-        assert!(module.is_file(), "there is no {}; type: cargo xtask build", module.display());
-        let bootstrap = Bootstrap::before(tools.address())
-            .cluster(Cluster::new("idp", idp.address()))
-            .filter(WasmFilter::new("audience_validation", module, audience_validation.to_string()));
+        let mut bootstrap = Bootstrap::before(tools.address()).cluster(Cluster::new("idp", idp.address()));
+        for (name, config) in
+            [("audience_validation", Some(&audience_validation)), ("claim_challenge", claim_challenge)]
+        {
+            if let Some(config) = config {
+                let module = target_dir().join(format!("wasm/{name}.wasm"));
+                assert!(module.is_file(), "there is no {}; type: cargo xtask build", module.display());
+                bootstrap = bootstrap.filter(WasmFilter::new(name, module, config.to_string()));
+            }
+        }
         let gateway = launch(&binary, &Config::Json(bootstrap.to_json()), 1).unwrap_or_else(|error| panic!("{error}"));
         Self { idp, tools, gateway }
     }
@@ -95,6 +107,20 @@ impl World {
         self.gateway.metric("http.gateway.downstream_rq_total").unwrap().unwrap_or_default()
     }
 
+    /// Every challenge that a request with this token gets, each field by itself.
+    fn challenges(&self, path: &str, token: &str) -> Vec<String> {
+        let request = WireRequest {
+            method: "GET".to_owned(),
+            path: path.as_bytes().to_vec(),
+            authority: b"tools.loop.example".to_vec(),
+            headers: vec![(b"authorization".to_vec(), format!("Bearer {token}").into_bytes())],
+            ..WireRequest::default()
+        };
+        let response = raw_client::send(self.gateway.address(), &request, Duration::from_secs(10)).unwrap();
+        let fields = response.headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case(b"www-authenticate"));
+        fields.map(|(_, value)| String::from_utf8(value.clone()).unwrap()).collect()
+    }
+
     /// A token of alice for this gateway, with this scope.
     fn token(&self, scope: &str) -> String {
         self.idp.mint(RESOURCE).access_token().scope(scope).sign_with(&self.idp.signing_key())
@@ -116,7 +142,7 @@ mod on_envoy {
     /// Discovery from the challenge alone (RFC 9728 §5, MCP authorization).
     #[test]
     fn an_agent_that_knows_nothing_but_its_registration_signs_its_user_in_and_connects() {
-        let world = World::start();
+        let world = World::start(None);
         for agent in [world.agent(), world.agent().newest()] {
             let (_agent, session) = world.signed_in(agent);
             assert_eq!(world.asked("resource").as_deref(), Some(RESOURCE));
@@ -129,7 +155,7 @@ mod on_envoy {
     /// MCP-08
     #[test]
     fn a_client_of_both_eras_takes_a_denial_for_a_denial_and_tries_no_older_handshake() {
-        let world = World::start();
+        let world = World::start(None);
         for (token, status) in [(None, 401), (Some("not.a.token".to_owned()), 401), (Some(world.token("profile")), 403)]
         {
             let agent = Agent::new(world.url()).newest();

@@ -1,0 +1,118 @@
+//! What is started, and how the filters are configured.
+
+use std::net::{Ipv4Addr, TcpListener};
+
+use anyhow::{Context as _, Result, bail};
+use fourleg_lab::{
+    agent::{Agent, Registration},
+    envoy::{Bootstrap, Cluster, Config, RunningEnvoy, WasmFilter, launch, provision, target_dir},
+    identity_provider::{IdentityProvider, Level, User},
+    mcp_server::McpServer,
+    mint::Mint,
+};
+use serde_json::{Value, json};
+
+use crate::say;
+
+pub(crate) const ISSUER: &str = "https://idp.demo.example/agents";
+pub(crate) const RESOURCE: &str = "https://tools.demo.example/mcp";
+pub(crate) const SECRET: &str = "demo-secret";
+/// Where the browser brings the answer of the identity provider. Here, nobody listens: the agent looks at the address.
+const CALLBACK: &str = "http://127.0.0.1/callback";
+
+/// Everything that runs.
+pub(crate) struct World {
+    pub(crate) identity_provider: IdentityProvider,
+    pub(crate) mcp_server: McpServer,
+    pub(crate) envoy: RunningEnvoy,
+}
+
+impl World {
+    pub(crate) fn start(port: u16) -> Result<Self> {
+        if port != 0 {
+            TcpListener::bind((Ipv4Addr::LOCALHOST, port))
+                .with_context(|| format!("port {port} is needed and taken: name another, or leave --port out"))?;
+        }
+        let binary = provision(&say)?;
+        let identity_provider = IdentityProvider::builder()
+            .issuer(ISSUER)
+            .audience(RESOURCE)
+            .client("agent-1", SECRET, ["tools:read"])
+            .public_client("agent-2", CALLBACK, ["tools:read"])
+            .level(Level::new("urn:pwd").amr(["pwd"]))
+            .level(Level::new("urn:mfa").amr(["pwd", "otp"]))
+            .user(alice())
+            .start()
+            .context("cannot start the identity provider")?;
+        let mcp_server = McpServer::start().context("cannot start the MCP server")?;
+        let mut bootstrap = Bootstrap::before(mcp_server.address())
+            .port(port)
+            .cluster(Cluster::new("idp", identity_provider.address()));
+        let audience_validation = audience_validation(&identity_provider);
+        for (name, config) in [("audience_validation", audience_validation), ("claim_challenge", claim_challenge())] {
+            let module = target_dir().join(format!("wasm/{name}.wasm"));
+            if !module.exists() {
+                bail!("{} is missing: type `cargo xtask build`", module.display());
+            }
+            bootstrap = bootstrap.filter(WasmFilter::new(name, module, config.to_string()));
+        }
+        say("starting Envoy with the filters");
+        let envoy = launch(&binary, &Config::Json(bootstrap.to_json()), 1)?;
+        say(&format!(
+            "identity provider {}, MCP server {}, gateway {}",
+            identity_provider.address(),
+            mcp_server.address(),
+            envoy.address()
+        ));
+        Ok(Self { identity_provider, mcp_server, envoy })
+    }
+
+    pub(crate) fn mint(&self) -> Mint {
+        Mint::new(ISSUER, RESOURCE)
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/mcp", self.envoy.address())
+    }
+
+    /// An agent that can send its user to the identity provider.
+    pub(crate) fn agent(&self) -> Result<Agent> {
+        let registration = Registration::new(RESOURCE, "agent-2", CALLBACK)
+            .origin("https://idp.demo.example", self.identity_provider.address())
+            .origin("https://tools.demo.example", self.envoy.address());
+        Agent::new(self.url()).registered(registration)
+    }
+}
+
+/// She has a password and a one-time code, and signs in by the password if nobody asks for more.
+pub(crate) fn alice() -> User {
+    User::new("alice").reaches(["urn:pwd", "urn:mfa"])
+}
+
+/// What an operator would write: who may come, and where tokens are to be had.
+fn audience_validation(identity_provider: &IdentityProvider) -> Value {
+    json!({
+        "issuers": [{
+            "issuer": ISSUER,
+            "jwks": {"remote": {"cluster": "idp", "uri": identity_provider.jwks_uri()}},
+        }],
+        "resources": [{
+            "resource": RESOURCE,
+            "match": {"path": {"prefix": "/mcp"}},
+            "require": {"scopes": ["tools:read"]},
+            "protected_resource_metadata": {"authorization_servers": [ISSUER], "scopes_supported": ["tools:read"]},
+        }],
+    })
+}
+
+/// And: nobody deletes anything by a password alone.
+fn claim_challenge() -> Value {
+    json!({
+        "rules": [{
+            "name": "delete",
+            "match": {"path": {"prefix": "/mcp"}, "mcp": {"methods": ["tools/call"], "tools": ["delete_*"]}},
+            "require": {"acr_values": ["urn:mfa"], "max_age_seconds": 300},
+        }],
+        "unmatched": "allow",
+    })
+}
