@@ -105,7 +105,7 @@ impl Policy for ClaimChallenge {
         let mut about = About { parts: None, mcp: None, origin, trace_id: trace_id(request) };
         let parts = match request.parts() {
             Ok(parts) => parts,
-            Err(reason) => return told::deny(&about, &Denial::plain(reason), now, |record| record),
+            Err(reason) => return Step::Deny(told::refuse(&about, &Denial::plain(reason), now, |record| record)),
         };
         if let Some(response) = settings.cors.preflight(request, &parts.method) {
             return Step::Respond(response);
@@ -114,7 +114,7 @@ impl Policy for ClaimChallenge {
         let slash = require_expected_slash(&parts.path, settings.rules.iter().map(|rule| &rule.matches));
         about.mcp = match slash.and_then(|()| open(settings, request, &parts)) {
             Ok(mcp) => mcp,
-            Err(Ambiguous) => return told::deny(&about, &Denial::plain(Reason::PathRefused), now, |record| record),
+            Err(Ambiguous) => return Step::Deny(refused_path(&about, now)),
         };
         let reading = settings.token.read(&mut shared.learned, request, parts.target(), 0, now);
         about.parts = Some(parts);
@@ -138,6 +138,17 @@ impl Policy for ClaimChallenge {
                 with_exchange(settings, shared, &about, &presented, reader.read(body), now)
             }
             _ => Step::Deny(Refusal::from(Denial::plain(Reason::InternalFault))),
+        }
+    }
+
+    fn give_up(_: &Settings, waiting: Waiting, reason: Reason, now: UnixTime) -> Refusal {
+        match waiting {
+            Waiting::Body(about, presented, _) if reason == Reason::BodyTooLarge => {
+                told::refuse_fault(&about, &presented, &BodyReader::too_large(), now)
+            }
+            Waiting::Keys(about, _) | Waiting::Body(about, ..) => {
+                told::refuse(&about, &Denial::plain(reason), now, |record| record)
+            }
         }
     }
 
@@ -189,9 +200,9 @@ fn with_token(
         Reading::AwaitKeys(callout, pending) => return Step::Call(callout, Waiting::Keys(about, pending)),
         Reading::Refused(refused) => {
             // COR-17: who shows no valid token is told nothing of what it would have to show.
-            return told::deny(&about, &refused.denial(), now, |record| {
+            return Step::Deny(told::refuse(&about, &refused.denial(), now, |record| {
                 record.with_known("resource", refused.resource.as_deref())
-            });
+            }));
         }
     };
     match about.mcp.as_mut().and_then(|mcp| mcp.opening.take()) {
@@ -220,11 +231,15 @@ fn with_exchange(
     let known = match exchange {
         Ok(exchange) => Known { exchange: Some(exchange), unread: None },
         Err(fault) if about.mcp.as_ref().is_none_or(|mcp| mcp.is_enforced) => {
-            return told::deny_fault(about, presented, &fault, now);
+            return Step::Deny(told::refuse_fault(about, presented, &fault, now));
         }
         Err(fault) => Known { exchange: None, unread: Some(fault.code()) },
     };
     conclude(settings, shared, about, presented, known, now)
+}
+
+fn refused_path(about: &About, now: UnixTime) -> Refusal {
+    told::refuse(about, &Denial::plain(Reason::PathRefused), now, |record| record)
 }
 
 /// What is known of a request in MCP.
@@ -249,7 +264,7 @@ fn conclude(
     let subject = Subject { parts, operations, unread: known.unread };
     match verdict::judge(settings, &mut shared.loop_guard, presented, subject, now) {
         Ok(verdict) => told::tell(about, presented, &verdict, known.exchange.as_ref().and_then(Exchange::id), now),
-        Err(Ambiguous) => told::deny(about, &Denial::plain(Reason::PathRefused), now, |record| record),
+        Err(Ambiguous) => Step::Deny(refused_path(about, now)),
     }
 }
 

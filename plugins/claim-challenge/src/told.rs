@@ -18,23 +18,23 @@ use filter_kit::policy::Policy as _;
 /// The key of the audit record.
 const AUDIT: &str = "fourleg.audit.claim_challenge";
 
-/// Denies before anything is known of the token. `complete` adds to the record.
-pub(crate) fn deny(
+/// Denies before anything is known of what the request does. `complete` adds to the record.
+pub(crate) fn refuse(
     about: &About,
     denial: &Denial,
     now: UnixTime,
     complete: impl FnOnce(Record) -> Record,
-) -> Step<Waiting> {
+) -> Refusal {
     let record = complete(Record::new(ClaimChallenge::NAME, "deny", denial.reason().code(), now));
-    refuse(about, answer(about, denial, None), record)
+    refusal(about, answer(about, denial, None), record)
 }
 
 /// Denies what is no request of MCP.
-pub(crate) fn deny_fault(about: &About, presented: &Presented, fault: &Fault, now: UnixTime) -> Step<Waiting> {
+pub(crate) fn refuse_fault(about: &About, presented: &Presented, fault: &Fault, now: UnixTime) -> Refusal {
     let record = who(Record::new(ClaimChallenge::NAME, "deny", fault.code(), now), presented);
     let response =
         Response { status: fault.status(), headers: fault.headers(), body: fault.body(), code: fault.code() };
-    refuse(about, response, record)
+    refusal(about, response, record)
 }
 
 /// Carries a verdict out. `id` is that of the JSON-RPC request, if there is one.
@@ -59,7 +59,7 @@ pub(crate) fn tell(
         Err(denial) => {
             let record = complete(Record::new(ClaimChallenge::NAME, "deny", denial.reason().code(), now));
             let record = record.with_list("unmet", verdict.unmet.claims());
-            refuse(about, answer(about, denial, id), record)
+            Step::Deny(refusal(about, answer(about, denial, id), record))
         }
     }
 }
@@ -75,9 +75,9 @@ fn answer(about: &About, denial: &Denial, id: Option<&RequestId>) -> Response {
     Response { body, ..response }
 }
 
-fn refuse(about: &About, mut response: Response, record: Record) -> Step<Waiting> {
+fn refusal(about: &About, mut response: Response, record: Record) -> Refusal {
     response.headers.extend(about.origin.as_deref().map(cors::readable_by).unwrap_or_default());
-    Step::Deny(Refusal { response, state: vec![into_state(about, record)] })
+    Refusal { response, state: vec![into_state(about, record)] }
 }
 
 fn into_state(about: &About, record: Record) -> (&'static str, Vec<u8>) {

@@ -220,8 +220,41 @@ scenarios! {
         let mut config = config();
         config["mcp"] = json!({"max_body_bytes": 50_000});
         let gateway = serve(runner, config);
-        Sender(&*gateway).strong(message(&long)).denied_with(413).has_code("body_too_large").never_reached_upstream();
+        for protocol in [Protocol::Http1, Protocol::Http2] {
+            let outcome = Sender(&*gateway).strong(message(&long).over(protocol));
+            outcome.denied_with(413).never_reached_upstream();
+            is_rpc_error(&outcome, None, -32600, "body_too_large");
+        }
         Sender(&*gateway).weak(message(&call(1, "read_a"))).allowed();
+    }
+
+    fn what_no_rule_allows_denies_the_batch_and_no_challenge_is_made_for_the_rest(runner) {
+        let mut config = config();
+        config["unmatched"] = json!("deny");
+        let gateway = serve(runner, config);
+        let sender = Sender(&*gateway);
+        sender.weak(batch(&json!([call(1, "read_a"), call(2, "read_b")]))).allowed();
+        for unknown in [call(2, "other"), json!({"jsonrpc": "2.0", "method": "notifications/initialized"}), json!({"jsonrpc": "2.0", "id": 2, "method": "tools/list"})] {
+            let outcome = sender.weak(batch(&json!([call(1, "delete_a"), unknown])));
+            outcome.denied_with(403).no_header("www-authenticate");
+            is_rpc_error(&outcome, None, 403, "rule_missing");
+        }
+    }
+
+    /// What audience-validation calls public shows no token, so no operation that a rule is about passes.
+    fn a_public_endpoint_passes_only_what_no_rule_is_about(runner) {
+        let mut before = crate::fixture::config();
+        before["public"] = json!([{"path": {"exact": "/open"}}]);
+        let ours = json!({"unmatched": "allow", "rules": [
+            {"name": "delete", "match": {"path": {"exact": "/open"}, "mcp": {"tools": ["delete_*"]}}, "require": {}},
+        ]});
+        let chain = Gateway::chain([fourleg_harness::plugin("audience_validation", before), claim_challenge(ours)]);
+        let gateway = runner.start(chain).unwrap();
+        let open = |body: &Value| gateway.send(post("/open").json(body));
+        open(&call(1, "read_a")).allowed();
+        is_rpc_error(open(&call(1, "delete_a")).denied_with(503), Some(&json!(1)), 503, "token_not_verified");
+        open(&json!([call(1, "read_a"), call(2, "delete_a")])).denied_with(503);
+        gateway.send(post("/open").body("{")).denied_with(415);
     }
 
     fn the_final_answer_of_a_loop_is_a_json_rpc_error_too(runner) {

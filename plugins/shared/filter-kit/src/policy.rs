@@ -2,7 +2,12 @@
 
 use std::{borrow::Cow, time::Duration};
 
-use oauth_core::{config::Problems, denial::Denial, jose::Crypto, time::UnixTime};
+use oauth_core::{
+    config::Problems,
+    denial::{Denial, Reason},
+    jose::Crypto,
+    time::UnixTime,
+};
 
 use crate::{crypto::CryptoChoice, request::RequestHead};
 
@@ -101,6 +106,13 @@ pub trait Policy: 'static {
         input: Input<'_>,
         now: UnixTime,
     ) -> Step<Self::Waiting>;
+
+    /// The answer to a request whose wait ends without what was waited for: its body is too large
+    /// ([`Reason::BodyTooLarge`]) or cannot be told from what follows ([`Reason::UpgradeRefused`]), or what it waits for
+    /// does not come in time ([`Reason::DeadlineExceeded`]). That it is denied is settled; this is how it is told.
+    fn give_up(_settings: &Self::Settings, _waiting: Self::Waiting, reason: Reason, _now: UnixTime) -> Refusal {
+        Denial::plain(reason).into()
+    }
 
     /// Takes in the end of a shared callout, before the requests that wait for it resume. Out: what to log.
     fn learn(

@@ -74,6 +74,27 @@ impl<P: Policy> Handle<P> {
         Verdict::GoOn
     }
 
+    /// Denies a request that waits in vain, as the policy tells it.
+    pub(super) fn give_up(&self, id: u32, reason: Reason) -> Verdict {
+        let then = self.0.borrow_mut().streams.get_mut(&id).and_then(|stream| {
+            match std::mem::replace(&mut stream.phase, Phase::Deciding) {
+                Phase::ForCall { then, .. } | Phase::ForBody { then, .. } => Some(then),
+                other => {
+                    stream.phase = other;
+                    None
+                }
+            }
+        });
+        let refusal = then.map_or_else(|| Denial::plain(reason).into(), |then| self.given_up(then, reason));
+        self.deny(id, refusal)
+    }
+
+    /// How the policy tells it.
+    pub(super) fn given_up(&self, then: P::Waiting, reason: Reason) -> Refusal {
+        let told = self.now_with(|settings, _, now| P::give_up(settings, then, reason, now));
+        told.unwrap_or_else(|| Denial::plain(reason).into())
+    }
+
     pub(super) fn deny(&self, id: u32, refusal: Refusal) -> Verdict {
         let Refusal { response, state } = refusal;
         for (key, value) in &state {

@@ -5,7 +5,7 @@ use std::{
     rc::Rc,
 };
 
-use oauth_core::denial::{Denial, Reason};
+use oauth_core::denial::Reason;
 
 use super::Handle;
 use crate::{
@@ -90,7 +90,7 @@ impl<P: Policy> Handle<P> {
                 );
             }
             if self.enter(id) {
-                self.deny(id, Denial::plain(Reason::DeadlineExceeded).into());
+                self.give_up(id, Reason::DeadlineExceeded);
             }
         }
         self.leave();

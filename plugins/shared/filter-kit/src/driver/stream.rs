@@ -52,7 +52,7 @@ impl<P: Policy> Handle<P> {
             }
         };
         if over {
-            return self.deny(id, Denial::plain(Reason::BodyTooLarge).into());
+            return self.give_up(id, Reason::BodyTooLarge);
         }
         if ended { self.body_complete(id) } else { Verdict::Hold }
     }
@@ -74,7 +74,7 @@ impl<P: Policy> Handle<P> {
             }
         }
         if !stripped {
-            return self.deny(id, Denial::plain(Reason::HeadersUnreadable).into());
+            return self.give_up(id, Reason::HeadersUnreadable);
         }
         let verdict = self.body_complete(id);
         let headers_gone = self.0.borrow().streams.get(&id).is_some_and(|stream| stream.headers_gone);
@@ -123,7 +123,7 @@ impl<P: Policy> Handle<P> {
     pub(super) fn with_body(&self, id: u32, limit: usize, then: P::Waiting) -> Option<Step<P::Waiting>> {
         let size = self.0.borrow().streams.get(&id)?.body_size;
         if size > limit {
-            return Some(Step::Deny(Denial::plain(Reason::BodyTooLarge).into()));
+            return Some(Step::Deny(self.given_up(then, Reason::BodyTooLarge)));
         }
         let body = if size == 0 { Vec::new() } else { host::buffer(Buffer::RequestBody, size).ok()? };
         // A body that is not all there would be judged as another one than the upstream gets.
@@ -145,13 +145,16 @@ impl<P: Policy> Handle<P> {
         {
             let mut registry = self.0.borrow_mut();
             let Some(stream) = registry.streams.get_mut(&id) else { return Wait::Over(None) };
-            if stream.upgrade {
-                return Wait::Over(Some(Step::Deny(Denial::plain(Reason::UpgradeRefused).into())));
+            let in_vain = match stream {
+                Stream { upgrade: true, .. } => Some(Reason::UpgradeRefused),
+                Stream { body_size, .. } if *body_size > limit => Some(Reason::BodyTooLarge),
+                _ => None,
+            };
+            if let Some(reason) = in_vain {
+                drop(registry);
+                return Wait::Over(Some(Step::Deny(self.given_up(then, reason))));
             }
             if !stream.ended {
-                if stream.body_size > limit {
-                    return Wait::Over(Some(Step::Deny(Denial::plain(Reason::BodyTooLarge).into())));
-                }
                 stream.phase = Phase::ForBody { then, limit, deadline: now.plus(BODY_DEADLINE) };
                 // What is buffered already would go on with the headers. Then the proxy hands the body over although
                 // the headers are held, and there is no need to let them go.
