@@ -4,37 +4,31 @@
 //! token is verified here. Whatever is missing, doubled, unreadable or about another credential is a denial.
 
 mod config;
+mod hand_off;
+mod jwt_authn;
 mod verify;
 
 use std::time::Duration;
 
-use base64::{
-    Engine as _, alphabet,
-    engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
-};
 use oauth_core::{
     claims::Claims,
     credential::{self, Credential},
     denial::Denial,
     issuer::Profile,
-    jose::{Compact, Crypto},
-    json,
+    jose::Crypto,
     reason::Reason,
     resource_metadata::challenge_for,
     time::UnixTime,
-    token::Unverified,
     verified_claims::VerifiedClaims,
 };
-use serde_json::{Map, Value};
 
 use self::verify::Verifying;
 use crate::{
     crypto::CryptoChoice,
-    handoff,
     issuers::{self, credential_sha256},
     matching::Target,
     policy::{Callout, CalloutOutcome, Note, PropertyPath},
-    request::{Property, RequestHead},
+    request::RequestHead,
 };
 
 pub use config::RawTokenSource;
@@ -204,7 +198,7 @@ impl TokenSource {
     /// - [`Reason::CredentialChanged`]: the request carries another credential than the one that was verified.
     /// - [`Reason::CredentialMissing`]: with `jwt_authn` and `verify`, the request has none.
     /// - What [`credential::bearer`] says of the `Authorization` field; with `jwt_authn`, what
-    ///   [`Unverified::access_token_claims`] says of the token; with `verify`, what [`Unverified::verify`] says, and
+    ///   [`oauth_core::token::Unverified::access_token_claims`] says of the token; with `verify`, what [`oauth_core::token::Unverified::verify`] says, and
     ///   [`Reason::ResourceUnknown`], [`Reason::PathRefused`], [`Reason::AudienceMismatch`],
     ///   [`Reason::KeysUnavailable`].
     #[must_use]
@@ -217,9 +211,9 @@ impl TokenSource {
         now: UnixTime,
     ) -> Reading {
         let (read, resource) = match &self.way {
-            Way::Verified => (read_hand_off(request, request.property(first)), None),
+            Way::Verified => (hand_off::read(request, request.property(first)), None),
             Way::JwtAuthn { payload_header, resource } => {
-                let read = read_jwt_authn(request, request.property(first), payload_header, resource.as_ref());
+                let read = jwt_authn::read(request, request.property(first), payload_header, resource.as_ref());
                 (read, resource.clone())
             }
             Way::Verify(verifying) => return verifying.read(learned.0.as_mut(), request, target, now),
@@ -245,80 +239,6 @@ impl TokenSource {
             Way::Verified | Way::JwtAuthn { .. } => None,
         }
     }
-}
-
-fn read_hand_off(request: &RequestHead, left: &Property) -> Result<Presented, Reason> {
-    let Property::Value(text) = left else { return Err(Reason::TokenNotHandedOver) };
-    // The claims were as deep as is allowed, and lie one level deeper here.
-    let members = json::parse_object(text, json::MAX_DEPTH.saturating_add(1));
-    let mut members = members.map_err(|_| Reason::TokenNotHandedOver)?;
-    if members.remove("v") != Some(Value::from(handoff::VERSION)) {
-        return Err(Reason::TokenNotHandedOver);
-    }
-    match (members.remove("state").as_ref().and_then(Value::as_str), members.is_empty()) {
-        (Some("public"), true) => Ok(Presented::Public),
-        (Some("unverified"), true) => Err(Reason::TokenNotVerified),
-        (Some("verified"), false) => {
-            let token = verified(members).ok_or(Reason::TokenNotHandedOver)?;
-            if token.claims.is_bound() {
-                return Err(Reason::BindingUnchecked);
-            }
-            match authorization(request)? {
-                Authorization::None => {}
-                Authorization::Bearer(credential) if token.is_of(credential) => {}
-                Authorization::Bearer(_) | Authorization::OtherScheme => return Err(Reason::CredentialChanged),
-            }
-            Ok(Presented::Token(Box::new(token)))
-        }
-        _ => Err(Reason::TokenNotHandedOver),
-    }
-}
-
-fn verified(mut members: Map<String, Value>) -> Option<HandedOver> {
-    let mut text = |name| match members.remove(name) {
-        Some(Value::String(text)) if !text.is_empty() => Some(text),
-        _ => None,
-    };
-    let (resource, issuer, profile, credential_sha256) =
-        (text("resource")?, text("issuer")?, text("profile")?, text("credential_sha256")?);
-    let profile: Profile = serde_json::from_value(Value::String(profile)).ok()?;
-    let Some(Value::Object(claims)) = members.remove("claims") else { return None };
-    let claims = Claims::from_members(claims, profile).ok().filter(|claims| claims.issuer() == issuer)?;
-    let claims = vouched_for(claims);
-    members.is_empty().then_some(HandedOver { resource: Some(resource), profile, claims, credential_sha256 })
-}
-
-fn read_jwt_authn(
-    request: &RequestHead,
-    left: &Property,
-    payload_header: &str,
-    resource: Option<&String>,
-) -> Result<Presented, Reason> {
-    let credential = match authorization(request)? {
-        Authorization::Bearer(credential) => credential,
-        Authorization::None | Authorization::OtherScheme => {
-            // It ran and took the credential away, so that nothing can be compared: it lacks `forward: true`.
-            let ran = *left != Property::Absent;
-            return Err(if ran { Reason::TokenNotHandedOver } else { Reason::CredentialMissing });
-        }
-    };
-    let Property::Value(issuer) = left else { return Err(Reason::TokenNotHandedOver) };
-    let text = request.fields().only(payload_header).ok_or(Reason::TokenNotHandedOver)?;
-    // jwt_authn pads on request.
-    let padding = GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent);
-    let base64url = GeneralPurpose::new(&alphabet::URL_SAFE, padding);
-    let payload = base64url.decode(text).map_err(|_| Reason::TokenNotHandedOver)?;
-    if Compact::parse(credential)?.payload() != payload {
-        return Err(Reason::CredentialChanged);
-    }
-    let profile = Profile::Generic;
-    let claims = Unverified::parse(credential)?.access_token_claims(profile)?;
-    if claims.issuer().as_bytes() != issuer {
-        return Err(Reason::TokenNotHandedOver);
-    }
-    let credential_sha256 = credential_sha256(credential);
-    let claims = vouched_for(claims);
-    Ok(Presented::Token(Box::new(HandedOver { resource: resource.cloned(), profile, claims, credential_sha256 })))
 }
 
 #[expect(

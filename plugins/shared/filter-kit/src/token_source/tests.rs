@@ -1,9 +1,9 @@
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use oauth_core::config::{self, Problems};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::*;
-use crate::path::SafePath;
+use crate::{path::SafePath, request::Property};
 
 const CREDENTIAL: &str = "a.credential.of-some-kind";
 
