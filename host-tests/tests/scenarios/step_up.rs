@@ -8,6 +8,7 @@ mod mcp;
 mod records;
 mod rules;
 mod sources;
+mod transport;
 
 use fourleg_harness::{Gateway, Plugin, Request, Runner, Running, plugin};
 use fourleg_lab::mint::Token;

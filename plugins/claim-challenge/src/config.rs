@@ -9,10 +9,11 @@ use filter_kit::{
     rules::{self, RawRule, Rule},
     token_source::{RawTokenSource, TokenSource},
 };
-use mcp_core::{Endpoint, Origins, Reads};
+use mcp_core::{Endpoint, Origins, ParamHeader, Reads};
 use oauth_core::{
-    config::{self, Problems, at},
+    config::{self, Problems, at, at_index},
     https_url::HttpsUrl,
+    pointer::Pointer,
     scope::ScopeHierarchy,
     step_up::{AcrLevels, Asking, Measure, RawStepUp, StepUp, Style},
 };
@@ -47,6 +48,20 @@ struct RawConfig {
 struct RawMcp {
     allowed_origins: Option<Vec<String>>,
     max_body_bytes: Option<u64>,
+    param_headers: Option<Vec<RawParamHeader>>,
+}
+
+/// An argument that clients repeat in a header field (MCP 2026-07-28, `x-mcp-header`).
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default, expecting = "an object as {\"tool\": …, \"header\": …, \"argument\": …}")]
+struct RawParamHeader {
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
+    tool: Option<String>,
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
+    header: Option<String>,
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
+    argument: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -211,7 +226,7 @@ impl RawConfig {
                 BodyMode::HoldHeaders | BodyMode::HoldBody => Reads::Body,
                 BodyMode::HeadersOnly => Reads::HeadOnly,
             },
-            params: Vec::new(),
+            params: param_headers(raw.param_headers.as_deref().unwrap_or_default(), "mcp.param_headers", problems),
         }
     }
 
@@ -230,6 +245,38 @@ impl RawConfig {
         }
         Asking { style, authorization_uri: self.authorization_uri.clone(), scope_as_unauthorized: status == 401 }
     }
+}
+
+fn param_headers(raw: &[RawParamHeader], place: &str, problems: &mut Problems) -> Vec<ParamHeader> {
+    let mut headers: Vec<ParamHeader> = Vec::new();
+    for (index, raw) in raw.iter().enumerate() {
+        let place = at_index(place, index);
+        let tool = problems.required(at(&place, "tool"), raw.tool.as_deref(), "the name of a tool");
+        let header = problems.required(at(&place, "header"), raw.header.as_deref(), "what follows Mcp-Param-");
+        if header.is_some_and(|header| !is_field_name(header)) {
+            problems
+                .add(at(&place, "header"), "is no part of a field's name: expected as \"Region\" for Mcp-Param-Region");
+        }
+        let argument = problems.required(at(&place, "argument"), raw.argument.as_deref(), "a JSON Pointer");
+        let path = argument.and_then(Pointer::parse).map(|pointer| pointer.steps().to_vec());
+        if argument.is_some() && path.is_none() {
+            problems.add(
+                at(&place, "argument"),
+                "is no JSON Pointer (RFC 6901) below the arguments: expected as \"/region\"",
+            );
+        }
+        let (Some(tool), Some(header), Some(path)) = (tool, header, path) else { continue };
+        let same = |other: &ParamHeader| other.tool == tool && other.name.eq_ignore_ascii_case(header);
+        if headers.iter().any(same) {
+            problems.add(at(&place, "header"), "is there twice for this tool: expected each header once");
+        }
+        headers.push(ParamHeader { tool: tool.to_owned(), name: header.to_owned(), path });
+    }
+    headers
+}
+
+fn is_field_name(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'.'))
 }
 
 impl RawLoopGuard {

@@ -18,16 +18,16 @@ fn rules() -> Value {
     ])
 }
 
-fn config() -> Value {
+pub(super) fn config() -> Value {
     json!({"rules": rules(), "unmatched": "allow", "acr_levels": {"phr": ["mfa"]}})
 }
 
-fn call(id: impl Into<Value>, tool: &str) -> Value {
+pub(super) fn call(id: impl Into<Value>, tool: &str) -> Value {
     json!({"jsonrpc": "2.0", "id": id.into(), "method": "tools/call", "params": {"name": tool, "arguments": {"path": "/a"}}})
 }
 
 /// A POST as a client of 2025-11-25 sends it.
-fn message(body: &Value) -> Request {
+pub(super) fn message(body: &Value) -> Request {
     post("/mcp")
         .json(body)
         .header("accept", "application/json, text/event-stream")
@@ -40,7 +40,7 @@ fn batch(body: &Value) -> Request {
 }
 
 /// A call as a client of 2026-07-28 sends it.
-fn stateless(tool: &str) -> Request {
+pub(super) fn stateless(tool: &str) -> Request {
     let meta = json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28", "io.modelcontextprotocol/clientCapabilities": {},
         "io.modelcontextprotocol/clientInfo": {"name": "test", "version": "1"},
@@ -203,6 +203,7 @@ scenarios! {
         Sender(&*gateway).weak(message(&call(7, "delete_a"))).denied_with(401).challenge().param("acr_values", "mfa phr");
     }
 
+    /// SMG-12
     fn no_byte_of_a_body_goes_up_before_the_verdict_however_it_arrives(runner) {
         let gateway = start(runner);
         let sender = Sender(&*gateway);
@@ -296,6 +297,7 @@ scenarios! {
         }
     }
 
+    /// MCP-14
     fn a_page_of_a_listed_origin_may_talk_to_the_endpoint(runner) {
         let mut config = config();
         config["mcp"] = json!({"allowed_origins": ["https://app.example"]});

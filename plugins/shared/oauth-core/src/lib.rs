@@ -20,6 +20,7 @@ pub mod jose;
 pub mod json;
 pub mod key_source;
 mod kind;
+pub mod pointer;
 pub mod reason;
 pub mod requirement;
 pub mod resource_metadata;

@@ -6,7 +6,6 @@
 
 mod actors;
 mod cidr;
-mod pointer;
 mod subject;
 
 use std::net::IpAddr;
@@ -19,9 +18,9 @@ pub use self::cidr::source_ip;
 
 use self::actors::Actors;
 use self::cidr::Cidr;
-use self::pointer::Pointer;
 use self::subject::Template;
 use crate::config::{Problems, at, at_index};
+use crate::pointer::Pointer;
 use crate::reason::Reason;
 use crate::scope::{MissingScopes, ScopeHierarchy, ScopeToken, require_scopes_within};
 use crate::token::VerifiedToken;

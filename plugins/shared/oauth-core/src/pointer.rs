@@ -1,27 +1,35 @@
-//! JSON Pointers into claims (RFC 6901).
+//! JSON Pointers (RFC 6901) to something below an object.
 
 use serde_json::{Map, Value};
 
-/// A pointer to something below the claims, never to all of them.
+/// A pointer to something below an object, never to all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Pointer(Vec<String>);
+pub struct Pointer(Vec<String>);
 
 impl Pointer {
     /// Reads a pointer. `None` unless each step begins with `/` and each `~` is part of `~0` or `~1` (RFC 6901 §3).
-    pub(super) fn parse(text: &str) -> Option<Self> {
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
         let mut steps = text.split('/');
         (steps.next() == Some("")).then_some(())?;
         let steps: Vec<String> = steps.map(unescape).collect::<Option<_>>()?;
         (!steps.is_empty()).then_some(Self(steps))
     }
 
+    /// Its steps, the names of members or positions; at least one.
+    #[must_use]
+    pub fn steps(&self) -> &[String] {
+        &self.0
+    }
+
     /// The first step: the name of a claim.
-    pub(super) fn claim(&self) -> &str {
+    pub(crate) fn claim(&self) -> &str {
         self.0.first().map_or("", String::as_str)
     }
 
     /// What it points to (RFC 6901 §4).
-    pub(super) fn find<'m>(&self, members: &'m Map<String, Value>) -> Option<&'m Value> {
+    #[must_use]
+    pub fn find<'m>(&self, members: &'m Map<String, Value>) -> Option<&'m Value> {
         let (claim, steps) = self.0.split_first()?;
         steps.iter().try_fold(members.get(claim)?, |value, step| match value {
             Value::Object(members) => members.get(step),
