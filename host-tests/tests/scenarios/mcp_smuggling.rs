@@ -14,7 +14,10 @@ fn start(runner: &dyn Runner) -> Box<dyn Running> {
     let rule = |name: &str, mcp: Value| json!({"name": name, "match": {"path": {"exact": "/mcp"}, "mcp": mcp}, "require": {"acr_values": ["mfa"]}});
     let rules = json!([
         rule("delete", json!({"tools": ["delete_*"]})),
-        rule("private", json!({"resources": ["file:///private/*"]})),
+        rule(
+            "private",
+            json!({"resources": ["file:///private/*", "file:///*.secret", "db://prod/*", "db://prod:5432/*", "file:///board(1)/*"]})
+        ),
         rule("tasks", json!({"methods": ["tasks/*"]})),
     ]);
     let ours = plugin("claim_challenge", json!({"rules": rules, "unmatched": "allow"}));
@@ -116,6 +119,7 @@ scenarios! {
             raw(format!("/*{harmless}*/{hidden}")),
             raw(hidden.replace("delete_a", "delete_\u{0}a").replace('\u{0}', "\\u0000")),
             raw(hidden.replace("delete_a", " delete_a")),
+            raw(hidden.replace("delete_a", "\u{feff}delete_a")),
             raw(hidden.replace("delete_a", "delete_a\\ud800")),
             raw(hidden.replace("\"id\":7,", "")),
             raw(hidden.replace("{\"name\":\"delete_a\"}", "[\"delete_a\"]")),
@@ -138,6 +142,7 @@ scenarios! {
             stateless(tool("read_a"), "tools/call", "delete_a"),
             stateless(tool("read_a"), "tools/list", "read_a"),
             stateless(tool("read_a"), "Tools/Call", "read_a"),
+            stateless(call("Tools/Call", json!({"name": "delete_a"})), "Tools/Call", "delete_a"),
             stateless(tool("read_a"), "tools/call", "=?base64?ZGVsZXRlX2E=?="),
             stateless(tool("read_a"), "tools/call", "=?BASE64?cmVhZF9h?="),
             stateless(tool("read_a"), "tools/call", "=?base64?cmVhZF9?="),
@@ -217,6 +222,7 @@ scenarios! {
             with_version(STATELESS, &with_meta(message, STATELESS)).header("mcp-method", "subscriptions/listen")
         };
         refuses(&*gateway, [
+            read("file:///a.secret"), read("db://prod/a"), read("file:///board%281%29/a"),
             read("file:///private/a"), subscribe("file:///private/a"), listen(json!(["file:///public/a", "file:///private/a"])),
             raw(call("tasks/get", json!({"taskId": "t"})).to_string()),
         ], 401);
@@ -224,6 +230,8 @@ scenarios! {
             read("file:///public/../private/a"), read("file:///public/%2e%2e/private/a"), read("file:////private/a"),
             read("file:///%70rivate/a"), read("FILE:///private/a"), read("file://localhost/private/a"), read("file:/private/a"),
             subscribe("file:///private%2Fa"), listen(json!(["file:///public/../private/a"])),
+            read("file:///a.secret?x"), read("file:///a.secret#x"), read("file:///a.secret?"), read("db://@prod/a"),
+            read("db://prod:/a"), read("db://prod:05432/a"),
         ], 400);
         passes(&*gateway, [read("file:///public/a"), subscribe("note://Alice"), listen(json!(["file:///public/a"]))]);
     }

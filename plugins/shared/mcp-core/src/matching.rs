@@ -1,9 +1,12 @@
 //! `match.mcp`: which operations a rule is about.
 
+use std::borrow::Cow;
+
 use oauth_core::config::{Problems, at, at_index};
 use serde::Deserialize;
 
 use crate::{
+    message,
     operation::{Kind, Operation, Target},
     pattern::Pattern,
     resource_uri,
@@ -68,6 +71,14 @@ impl Category {
     }
 }
 
+/// What a target is compared by with patterns.
+fn comparable(target: &Target) -> Cow<'_, str> {
+    match target {
+        Target::Resource(uri) => resource_uri::comparable(uri),
+        Target::Tool(name) | Target::Prompt(name) | Target::Task(name) => Cow::Borrowed(name),
+    }
+}
+
 impl RawMcpMatch {
     /// Checks the block and makes it ready for use; notes every mistake below `place`.
     pub fn settings(&self, place: &str, problems: &mut Problems) -> Option<McpMatch> {
@@ -88,11 +99,21 @@ impl RawMcpMatch {
         if self.kinds.as_ref().is_some_and(Vec::is_empty) {
             problems.add(at(place, "kinds"), "is empty: expected at least one kind, as [\"request\"]");
         }
-        let methods = self.methods.as_ref().map(|list| patterns(list, &at(place, "methods"), is_method, problems));
+        let methods =
+            self.methods.as_ref().map(|list| patterns(list, &at(place, "methods"), is_method, str::to_owned, problems));
         let mut names = None;
         for (member, category, list) in &given {
-            let fits = if *category == Category::Resources { resource_uri::is_plain_pattern } else { is_name };
-            names = Some((*category, patterns(list, &at(place, member), fits, problems)));
+            let place = at(place, member);
+            let made = match category {
+                Category::Resources => {
+                    let (fits, written) = (resource_uri::is_plain_pattern, resource_uri::comparable_pattern);
+                    patterns(list, &place, fits, written, problems)
+                }
+                Category::Tools | Category::Prompts => {
+                    patterns(list, &place, message::is_plain_name, str::to_owned, problems)
+                }
+            };
+            names = Some((*category, made));
         }
         if given.len() > 1 {
             problems.add(
@@ -113,7 +134,14 @@ impl RawMcpMatch {
     }
 }
 
-fn patterns(list: &[String], place: &str, fits: impl Fn(&str) -> bool, problems: &mut Problems) -> Vec<Pattern> {
+/// `written` gives the text that names are compared with.
+fn patterns(
+    list: &[String],
+    place: &str,
+    fits: impl Fn(&str) -> bool,
+    written: impl Fn(&str) -> String,
+    problems: &mut Problems,
+) -> Vec<Pattern> {
     if list.is_empty() {
         problems.add(place, "is empty: expected at least one name, as \"delete_*\"");
     }
@@ -125,15 +153,11 @@ fn patterns(list: &[String], place: &str, fits: impl Fn(&str) -> bool, problems:
             );
         }
     }
-    list.iter().map(|text| Pattern::new(text)).collect()
+    list.iter().map(|text| Pattern::new(&written(text))).collect()
 }
 
 fn is_method(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-fn is_name(text: &str) -> bool {
-    !text.is_empty() && text.trim() == text && !text.chars().any(char::is_control)
 }
 
 /// The methods of all notifications and of nothing else.
@@ -147,7 +171,7 @@ impl McpMatch {
         let method_holds =
             |methods: &Vec<Pattern>| operation.method.as_ref().is_some_and(|method| any(methods, method));
         let name_holds = |(category, names): &(Category, Vec<Pattern>)| {
-            operation.target.as_ref().is_some_and(|target| category.has(target) && any(names, target.name()))
+            operation.target.as_ref().is_some_and(|target| category.has(target) && any(names, &comparable(target)))
         };
         self.kinds.contains(&operation.kind)
             && self.methods.as_ref().is_none_or(method_holds)

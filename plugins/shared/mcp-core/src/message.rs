@@ -93,7 +93,7 @@ impl Call {
     }
 
     fn operations(mut self, revision: Revision) -> Result<Vec<Operation>, Flaw> {
-        let targets = if self.method == "subscriptions/listen" {
+        let targets = if self.method == LISTEN_METHOD {
             listened_to(&self.params)?
         } else {
             let named = named_by(&self.method).map(|named| named.in_params(&self.params));
@@ -119,10 +119,16 @@ impl Call {
     }
 }
 
-/// Methods are header values too (2026-07-28, "Standard Request Headers"), so they are visible ASCII.
+/// Methods are header values too (2026-07-28, "Standard Request Headers"), so they are visible ASCII. One that names
+/// something is in its own case: to a server that ignores it, any other spelling would name it too.
 pub(crate) fn is_method(text: &str) -> bool {
-    !text.is_empty() && text.len() <= 256 && text.bytes().all(|byte| byte.is_ascii_graphic())
+    let names = |method: &str| method == LISTEN_METHOD || named_by(method).is_some();
+    let plain = !text.is_empty() && text.len() <= 256 && text.bytes().all(|byte| byte.is_ascii_graphic());
+    plain && (names(text) || !names(&text.to_ascii_lowercase()))
 }
+
+/// Asks for several things at once.
+pub(crate) const LISTEN_METHOD: &str = "subscriptions/listen";
 
 /// MCP gives each of its notifications such a method, and no request.
 pub(crate) fn is_notification(method: &str) -> bool {
@@ -165,10 +171,16 @@ impl Named {
     }
 }
 
+/// Whether a server that trims names, or cuts them at a NUL, takes the same one. JavaScript trims the byte order mark,
+/// and older systems more that is not seen and that Unicode does not call white space any more.
+pub(crate) fn is_plain_name(name: &str) -> bool {
+    let unseen = |character: char| character.is_control() || matches!(character, '\u{feff}' | '\u{200b}' | '\u{180e}');
+    !name.is_empty() && name.trim() == name && !name.chars().any(unseen)
+}
+
 fn fit(target: Target) -> Result<Target, Flaw> {
     let name = target.name();
-    // A server that trims names, or cuts them at a NUL, would take another one.
-    if name.is_empty() || name.len() > 8192 || name.trim() != name || name.chars().any(char::is_control) {
+    if !is_plain_name(name) || name.len() > 8192 {
         return Err(Flaw::ParamsMalformed);
     }
     match &target {

@@ -99,7 +99,7 @@ pub(crate) fn told_by_head(headers: &McpHeaders, revision: Revision) -> Result<O
     if !message::is_method(&method) {
         return Err(Flaw::HeaderMalformed);
     }
-    if method == "subscriptions/listen" {
+    if method == message::LISTEN_METHOD {
         return Err(Flaw::BodyNeeded);
     }
     let kind = if message::is_notification(&method) { Kind::Notification } else { Kind::Request };
@@ -108,6 +108,10 @@ pub(crate) fn told_by_head(headers: &McpHeaders, revision: Revision) -> Result<O
         (Some(_), None) => return Err(Flaw::HeaderMissing),
         // Two fields of one name may come joined, and a server that takes the first would see another name.
         (Some(_), Some(name)) if name.contains(',') && !headers::is_encoded(name) => return Err(Flaw::HeaderDuplicate),
+        // Whoever takes it for a sentinel all the same would decode what is judged here as it stands.
+        (Some(_), Some(name)) if name.starts_with("=?") && !headers::is_encoded(name) => {
+            return Err(Flaw::HeaderMalformed);
+        }
         (Some(named), Some(name)) => Some(named.target(&headers::decoded(name)?)?),
         (None, _) => None,
     };

@@ -53,6 +53,26 @@ fn a_star_is_any_run_of_characters_and_case_matters() {
 }
 
 #[test]
+fn a_resource_is_matched_whichever_of_its_characters_are_escaped() {
+    let block = made(json!({"resources": ["file:///private/a(1)*", "file:///other%20files/a%28%40%29"]}));
+    for uri in
+        ["file:///private/a(1)", "file:///private/a%281%29", "file:///private/a(1%29.pdf", "file:///other%20files/a(@)"]
+    {
+        assert!(block.holds(&resource("resources/read", uri)), "{uri}");
+    }
+    let star = made(json!({"resources": ["file:///a%2Ab"]}));
+    assert!(
+        star.holds(&resource("resources/read", "file:///a*b"))
+            && star.holds(&resource("resources/read", "file:///a%2Ab"))
+    );
+    assert!(!star.holds(&resource("resources/read", "file:///acb")));
+    for pattern in ["file:///a#*", "note://{a}/*", "file:///a?b"] {
+        let (_, problems) = read(&json!({"resources": [pattern]}));
+        assert!(problems.to_string().contains("can match nothing"), "{pattern}");
+    }
+}
+
+#[test]
 fn names_are_of_tools_prompts_or_resources_alone() {
     let prompt = operation(Kind::Request, Some("prompts/get"), Some(Target::Prompt("a".into())));
     let task = operation(Kind::Request, Some("tasks/get"), Some(Target::Task("a".into())));

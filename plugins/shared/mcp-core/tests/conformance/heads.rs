@@ -268,7 +268,16 @@ fn headers_alone_must_tell_everything() {
     for name in ["mcp-protocol-version", "mcp-method", "mcp-name"] {
         assert_eq!(flaw(sent.clone().without(name)), Some(Flaw::HeaderMissing), "{name}");
     }
-    for name in ["=?base64?!?=", "=?base64?_w==?=", "=?base64?/w==?=", "=?base64?YQ?="] {
+    for name in [
+        "=?base64?!?=",
+        "=?base64?_w==?=",
+        "=?base64?/w==?=",
+        "=?base64?YQ?=",
+        "=?BASE64?YQ==?=",
+        "=?Base64?YQ==?=",
+        "=?utf-8?B?YQ==?=",
+        "=?base64?YQ==",
+    ] {
         assert_eq!(flaw(sent.clone().instead("mcp-name", name)), Some(Flaw::HeaderMalformed), "{name}");
     }
     assert_eq!(flaw(sent.clone().instead("mcp-name", "a, b")), Some(Flaw::HeaderDuplicate));

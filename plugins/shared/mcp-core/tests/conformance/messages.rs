@@ -154,6 +154,24 @@ fn what_is_no_message_is_refused() {
     assert!(post(None).body(r#"{"jsonrpc":"2.0","id":-9223372036854775808,"method":"ping"}"#).read().is_ok());
 }
 
+/// A server that dispatches without looking at case would run them.
+#[test]
+fn a_method_that_names_something_is_in_its_own_case() {
+    let params = json!({"name": "a", "uri": "a:b", "taskId": "a", "notifications": {"taskIds": ["a"]}});
+    for method in [
+        "Tools/call",
+        "tools/CALL",
+        "Prompts/Get",
+        "RESOURCES/READ",
+        "tasks/Get",
+        "tasks/Result",
+        "Subscriptions/listen",
+    ] {
+        assert_eq!(post(None).json(&call(method, params.clone())).flaw(), Some(Flaw::MessageMalformed), "{method}");
+    }
+    assert_eq!(post(None).json(&call("logging/setLevel", json!({}))).flaw(), None);
+}
+
 #[test]
 fn what_is_no_name_is_refused() {
     for name in [
@@ -167,6 +185,10 @@ fn what_is_no_name_is_refused() {
         json!("a\u{a0}"),
         json!("a\u{0}b"),
         json!("a\u{85}b"),
+        json!("\u{feff}a"),
+        json!("a\u{feff}"),
+        json!("a\u{200b}"),
+        json!("\u{180e}a"),
         json!("a".repeat(8193)),
     ] {
         for method in ["tools/call", "prompts/get"] {
