@@ -194,7 +194,14 @@ impl RawConfig {
         }
         let raw = problems.required("rules", self.rules.as_deref(), "a list of rules").unwrap_or_default();
         let rest_is_denied = self.unmatched == Some(Unmatched::Deny);
-        rules::settings(raw, Members::HttpAndMcp, rest_is_denied, "rules", problems, |raw, _, place, problems| {
+        rules::settings(raw, Members::HttpAndMcp, rest_is_denied, "rules", problems, |raw, block, place, problems| {
+            if block.is_some_and(|block| block.names_operations() && block.is_about_every_path()) {
+                let rule = place.strip_suffix(".require").unwrap_or(place);
+                problems.note(
+                    at(rule, "match"),
+                    "has mcp and no path, so every request must be one of MCP: prefer the path of the endpoint",
+                );
+            }
             let require = raw.map(|raw| raw.settings(place, problems)).unwrap_or_default();
             for member in require.cannot_be_asked(style) {
                 problems.note(

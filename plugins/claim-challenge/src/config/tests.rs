@@ -153,6 +153,14 @@ fn what_is_said_of_mcp_without_a_rule_about_it_is_noted() {
 }
 
 #[test]
+fn a_rule_that_makes_every_request_one_of_mcp_is_noted() {
+    let mut document = sound();
+    document["rules"][1]["match"] = json!({"mcp": {"tools": ["delete_*"]}});
+    let notes = Settings::read(document.to_string().as_bytes()).unwrap().notes;
+    assert!(notes.len() == 1 && notes[0].starts_with("rules[1].match has mcp and no path"), "{notes:?}");
+}
+
+#[test]
 fn all_mistakes_are_told_at_once() {
     let found = mistakes(&json!({"style": "entra", "loop_guard": {"attempts": 0}, "rules": [{}]}).to_string());
     for start in [
