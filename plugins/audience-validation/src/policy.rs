@@ -400,7 +400,10 @@ mod tests {
     use super::*;
 
     /// Reasons of other filters.
-    const ELSEWHERE: [Reason; 11] = [
+    const ELSEWHERE: [Reason; 14] = [
+        Reason::InsufficientAuthorization,
+        Reason::RequirementUnfilled,
+        Reason::ArgumentsUnnamed,
         Reason::InsufficientUserAuthentication,
         Reason::InsufficientClaims,
         Reason::StepUpImpossible,

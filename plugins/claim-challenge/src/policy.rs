@@ -274,7 +274,10 @@ mod tests {
     use oauth_core::reason::Reason;
 
     /// Reasons of other filters.
-    const ELSEWHERE: [Reason; 13] = [
+    const ELSEWHERE: [Reason; 16] = [
+        Reason::InsufficientAuthorization,
+        Reason::RequirementUnfilled,
+        Reason::ArgumentsUnnamed,
         Reason::AudienceTooBroad,
         Reason::TokenKindNotAllowed,
         Reason::ClientNotAllowed,

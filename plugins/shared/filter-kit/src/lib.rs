@@ -12,7 +12,7 @@ pub mod handoff;
 pub mod issuers;
 mod json_text;
 pub mod matching;
-pub mod path;
+pub use oauth_core::path;
 pub mod policy;
 pub mod request;
 pub mod resources;

@@ -10,7 +10,7 @@ pub const MAX_CHALLENGE_BYTES: usize = 8 * 1024;
 const MAX_TEXT_BYTES: usize = 256;
 
 /// The longest list or URI, in bytes; a longer one is left out, since a part of it would mean something else.
-const MAX_VALUE_BYTES: usize = 4096;
+pub(crate) const MAX_VALUE_BYTES: usize = 4096;
 
 /// Stands for a character that may not appear in a challenge.
 const REPLACEMENT: char = '?';
@@ -39,6 +39,7 @@ enum Parameter {
     Claims,
     Algs,
     ResourceMetadata,
+    AuthorizationRemediation,
 }
 
 impl Parameter {
@@ -55,18 +56,20 @@ impl Parameter {
             Self::Claims => "claims",
             Self::Algs => "algs",
             Self::ResourceMetadata => "resource_metadata",
+            Self::AuthorizationRemediation => "authorization_remediation",
         }
     }
 }
 
 /// What is given up first when a challenge grows too long: prose, then hints, then what the client needs most.
-const DISPENSABLE: [Parameter; 10] = [
+const DISPENSABLE: [Parameter; 11] = [
     Parameter::ErrorDescription,
     Parameter::ErrorUri,
     Parameter::Realm,
     Parameter::AuthorizationUri,
     Parameter::Scope,
     Parameter::Algs,
+    Parameter::AuthorizationRemediation,
     Parameter::ResourceMetadata,
     Parameter::AcrValues,
     Parameter::MaxAge,
@@ -162,6 +165,13 @@ impl Challenge {
     #[must_use]
     pub fn claims(self, base64: &str) -> Self {
         self.exact(Parameter::Claims, base64)
+    }
+
+    /// The authorization details to ask for, already base64url encoded
+    /// ([`crate::authorization_details::remediation`]).
+    #[must_use]
+    pub fn authorization_remediation(self, base64url: &str) -> Self {
+        self.exact(Parameter::AuthorizationRemediation, base64url)
     }
 
     /// The authorization endpoint (Microsoft Entra claims challenge). Left out if it has characters that no URI has.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::dialect;
 use crate::issuer::Profile;
+use crate::json::{self, Exact};
 use crate::reason::Reason;
 use crate::scope::Scopes;
 use crate::time::UnixTime;
@@ -29,7 +30,11 @@ pub struct Claims {
     scopes: Scopes,
     roles: Vec<String>,
     members: Map<String, Value>,
+    authorization_details: Option<Exact>,
 }
+
+/// The claim of RFC 9396 §9.1.
+pub(crate) const AUTHORIZATION_DETAILS: &str = "authorization_details";
 
 impl Claims {
     /// Reads the claims of a token in the dialect of its issuer.
@@ -58,6 +63,7 @@ impl Claims {
             scopes: dialect::scopes(&members, profile)?,
             roles: dialect::roles(&members, profile)?,
             members,
+            authorization_details: None,
         };
         if profile == Profile::Rfc9068 {
             let complete = claims.members.contains_key("aud")
@@ -70,6 +76,33 @@ impl Claims {
             }
         }
         Ok(claims)
+    }
+
+    /// With `authorization_details` as the issuer wrote them, if there are some. `text` is the JSON from which the
+    /// members were read, and `way` leads to the object that holds them.
+    ///
+    /// Amounts must not pass through a double, and plain members do. Without this, a token that has the claim grants
+    /// nothing by it.
+    #[must_use]
+    pub fn with_details_of(mut self, text: &[u8], way: &[&str]) -> Self {
+        if self.members.contains_key(AUTHORIZATION_DETAILS) {
+            // The text was read with this bound or a smaller one before.
+            let exact = json::parse_exact(text, json::MAX_DEPTH.saturating_add(way.len())).ok();
+            let object = way.iter().fold(exact, |object, step| object?.take(step));
+            self.authorization_details = object.and_then(|object| object.take(AUTHORIZATION_DETAILS));
+        }
+        self
+    }
+
+    /// `authorization_details` (RFC 9396 §9.1), numbers as they were written. `None` without the claim.
+    ///
+    /// # Errors
+    /// [`Reason::ClaimInvalid`] if the claim is there and its text was not kept.
+    pub fn authorization_details(&self) -> Result<Option<&Exact>, Reason> {
+        match &self.authorization_details {
+            None if self.members.contains_key(AUTHORIZATION_DETAILS) => Err(Reason::ClaimInvalid),
+            details => Ok(details.as_ref()),
+        }
     }
 
     /// `iss`.

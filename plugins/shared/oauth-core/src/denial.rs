@@ -19,6 +19,8 @@ pub struct Denial {
     challenges: Vec<Challenge>,
     retry_after: Option<Duration>,
     as_unauthorized: bool,
+    /// In place of the reason's.
+    error: Option<String>,
 }
 
 impl Denial {
@@ -32,7 +34,7 @@ impl Denial {
     /// `error` and `error_description` are set from the reason, or removed if it has no error. A reason without
     /// challenge drops `challenge`.
     pub fn challenged(reason: Reason, challenge: Challenge) -> Self {
-        Self { reason, challenges: Vec::new(), retry_after: None, as_unauthorized: false }.and(challenge)
+        Self { reason, challenges: Vec::new(), retry_after: None, as_unauthorized: false, error: None }.and(challenge)
     }
 
     /// Adds a challenge of another scheme or style, under the same rules. Each becomes a field of its own.
@@ -59,6 +61,15 @@ impl Denial {
         self
     }
 
+    /// Tells the error under another name, for clients that know it by that. A reason without error stays without.
+    pub fn with_error(mut self, error: &str) -> Self {
+        if self.reason.oauth_error().is_some() {
+            self.challenges = self.challenges.into_iter().map(|challenge| challenge.error(error)).collect();
+            self.error = Some(error.to_owned());
+        }
+        self
+    }
+
     /// Tells the client how long to wait (RFC 9110 §10.2.3), in whole seconds, rounded up.
     pub const fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = Some(wait);
@@ -69,6 +80,12 @@ impl Denial {
     #[must_use]
     pub const fn reason(&self) -> Reason {
         self.reason
+    }
+
+    /// The OAuth `error` that the client is told, if the reason has one.
+    #[must_use]
+    pub fn oauth_error(&self) -> Option<&str> {
+        self.error.as_deref().or(self.reason.oauth_error())
     }
 
     /// HTTP status.
@@ -102,7 +119,7 @@ impl Denial {
     #[must_use]
     pub fn body(&self) -> String {
         let mut members = Map::new();
-        if let Some(error) = self.reason.oauth_error() {
+        if let Some(error) = self.oauth_error() {
             members.insert("error".to_owned(), Value::from(error));
         }
         members.insert("error_description".to_owned(), Value::from(self.reason.description()));
@@ -234,6 +251,17 @@ mod tests {
         let errors: Vec<_> = challenge_fields(&denial).iter().map(|field| parameters(field)).collect();
         assert!(errors[0].contains(&("error".to_owned(), "insufficient_user_authentication".to_owned())));
         assert!(errors[1].contains(&("error".to_owned(), "insufficient_claims".to_owned())));
+    }
+
+    /// X2
+    #[test]
+    fn an_error_may_be_told_under_another_name() {
+        let denial = Denial::plain(Reason::InsufficientAuthorization).with_error("other_name");
+        assert!(parameters(&challenge_fields(&denial)[0]).contains(&("error".to_owned(), "other_name".to_owned())));
+        let body: Value = serde_json::from_str(&denial.body()).unwrap();
+        assert_eq!((&body["error"], &body["code"]), (&"other_name".into(), &"insufficient_authorization".into()));
+        let without = Denial::plain(Reason::RuleMissing).with_error("other_name");
+        assert_eq!((without.oauth_error(), without.body().contains("other_name")), (None, false));
     }
 
     #[test]

@@ -6,6 +6,7 @@
 //! verified, too. Each failure is a [`Reason`], and [`denial::Denial`] turns that into an answer.
 
 pub mod audience;
+pub mod authorization_details;
 pub mod challenge;
 pub mod claims;
 pub mod claims_request;
@@ -20,6 +21,7 @@ pub mod jose;
 pub mod json;
 pub mod key_source;
 mod kind;
+pub mod path;
 pub mod pointer;
 pub mod reason;
 pub mod requirement;

@@ -1,6 +1,10 @@
 //! JSON Pointers (RFC 6901) to something below an object.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, Value};
+
+use crate::json::Exact;
 
 /// A pointer to something below an object, never to all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,6 +38,16 @@ impl Pointer {
         steps.iter().try_fold(members.get(claim)?, |value, step| match value {
             Value::Object(members) => members.get(step),
             Value::Array(elements) => elements.get(index(step)?),
+            _ => None,
+        })
+    }
+
+    /// The same among members whose numbers kept their text.
+    pub(crate) fn find_exact<'m>(&self, members: &'m BTreeMap<String, Exact>) -> Option<&'m Exact> {
+        let (member, steps) = self.0.split_first()?;
+        steps.iter().try_fold(members.get(member)?, |value, step| match value {
+            Exact::Object(members) => members.get(step),
+            Exact::Array(elements) => elements.get(index(step)?),
             _ => None,
         })
     }
@@ -75,6 +89,14 @@ mod tests {
             "m~n": 8, "~1": 9,
         });
         let find = |text: &str| Pointer::parse(text).unwrap().find(document.as_object().unwrap()).cloned();
+        let exact = crate::json::parse_exact(document.to_string().as_bytes(), 9).unwrap();
+        let same = |text: &str| {
+            let found = Pointer::parse(text).unwrap().find_exact(exact.as_object().unwrap()).map(Exact::to_string);
+            assert_eq!(found, find(text).map(|value| value.to_string()), "{text}");
+        };
+        for text in ["/foo", "/foo/1", "/foo/01", "/foo/2", "/foo/-", "/foo/x", "/", "/a~1b", "/~01", "/nope", "//"] {
+            same(text);
+        }
         assert_eq!(find("/foo"), Some(json!(["bar", "baz"])));
         assert_eq!(find("/foo/0"), Some(json!("bar")));
         for (text, number) in [

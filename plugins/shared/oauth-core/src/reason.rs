@@ -44,6 +44,9 @@ pub enum Reason {
     InsufficientScope,
     InsufficientUserAuthentication,
     InsufficientClaims,
+    InsufficientAuthorization,
+    RequirementUnfilled,
+    ArgumentsUnnamed,
     StepUpImpossible,
     ChallengeRepeated,
     RuleMissing,
@@ -136,6 +139,9 @@ impl Reason {
         Self::InsufficientScope,
         Self::InsufficientUserAuthentication,
         Self::InsufficientClaims,
+        Self::InsufficientAuthorization,
+        Self::RequirementUnfilled,
+        Self::ArgumentsUnnamed,
         Self::StepUpImpossible,
         Self::ChallengeRepeated,
         Self::RuleMissing,
@@ -266,6 +272,22 @@ impl Reason {
                 code: "insufficient_claims",
                 description: "the request requires claims that the token does not carry",
             },
+            // draft-ietf-oauth-rar-metadata; RFC 9396 has no error for it.
+            Self::InsufficientAuthorization => Facts {
+                status: 401,
+                error: Some("insufficient_authorization"),
+                challenge: true,
+                code: "insufficient_authorization",
+                description: "the token carries no authorization details that allow this request",
+            },
+            // RFC 9110 §15.5.4: what cannot be compared cannot be allowed by any token.
+            Self::RequirementUnfilled => {
+                refusal(403, "requirement_unfilled", "the request lacks a value that the rule about it compares")
+            }
+            // RFC 9110 §15.5.4: an argument that no rule looks at could change what the call does.
+            Self::ArgumentsUnnamed => {
+                refusal(403, "arguments_unnamed", "the call has an argument that the rule about it does not name")
+            }
             // RFC 9110 §15.5.4: the client could do nothing with a challenge.
             Self::StepUpImpossible => refusal(
                 403,
@@ -394,6 +416,9 @@ mod tests {
             (Reason::InsufficientScope, 403, Some("insufficient_scope")),
             (Reason::InsufficientUserAuthentication, 401, Some("insufficient_user_authentication")),
             (Reason::InsufficientClaims, 401, Some("insufficient_claims")),
+            (Reason::InsufficientAuthorization, 401, Some("insufficient_authorization")),
+            (Reason::RequirementUnfilled, 403, None),
+            (Reason::ArgumentsUnnamed, 403, None),
             (Reason::StepUpImpossible, 403, None),
             (Reason::ChallengeRepeated, 403, None),
             (Reason::RuleMissing, 403, None),

@@ -75,7 +75,7 @@ impl Unverified {
     pub fn access_token_claims(self, profile: Profile) -> Result<Claims, Reason> {
         let type_proof = Issuer::new("", profile).judge_type(self.header.media_type())?;
         self.header.require_plain()?;
-        let claims = Claims::from_members(self.members, profile)?;
+        let claims = Claims::from_members(self.members, profile)?.with_details_of(self.compact.payload(), &[]);
         kind::require_access_token(&claims, profile, type_proof)?;
         if claims.is_bound() {
             return Err(Reason::BindingUnchecked);
@@ -118,7 +118,7 @@ impl Unverified {
         // RFC 7515 §4.1.4.
         let candidates = keys.candidates(algorithm, self.header.key_id())?;
         // RFC 7519 §7.2.
-        let claims = Claims::from_members(self.members, issuer.profile)?;
+        let claims = Claims::from_members(self.members, issuer.profile)?.with_details_of(self.compact.payload(), &[]);
         // RFC 7515 §5.2.
         if !candidates.iter().any(|key| key.proves(self.crypto, algorithm, &self.compact, &self.header)) {
             return Err(Reason::SignatureInvalid);

@@ -21,7 +21,7 @@ pub(super) fn read(request: &RequestHead, left: &Property) -> Result<Presented, 
         (Some("public"), true) => Ok(Presented::Public),
         (Some("unverified"), true) => Err(Reason::TokenNotVerified),
         (Some("verified"), false) => {
-            let token = verified(members).ok_or(Reason::TokenNotHandedOver)?;
+            let token = verified(members, text).ok_or(Reason::TokenNotHandedOver)?;
             if token.claims.is_bound() {
                 return Err(Reason::BindingUnchecked);
             }
@@ -36,7 +36,7 @@ pub(super) fn read(request: &RequestHead, left: &Property) -> Result<Presented, 
     }
 }
 
-fn verified(mut members: Map<String, Value>) -> Option<HandedOver> {
+fn verified(mut members: Map<String, Value>, written: &[u8]) -> Option<HandedOver> {
     let mut text = |name| match members.remove(name) {
         Some(Value::String(text)) if !text.is_empty() => Some(text),
         _ => None,
@@ -46,6 +46,6 @@ fn verified(mut members: Map<String, Value>) -> Option<HandedOver> {
     let profile: Profile = serde_json::from_value(Value::String(profile)).ok()?;
     let Some(Value::Object(claims)) = members.remove("claims") else { return None };
     let claims = Claims::from_members(claims, profile).ok().filter(|claims| claims.issuer() == issuer)?;
-    let claims = vouched_for(claims);
+    let claims = vouched_for(claims.with_details_of(written, &["claims"]));
     members.is_empty().then_some(HandedOver { resource: Some(resource), profile, claims, credential_sha256 })
 }

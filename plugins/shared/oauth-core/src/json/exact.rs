@@ -2,6 +2,9 @@
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
+use std::fmt;
+
+use serde_json::Value;
 
 use super::strict::Tree;
 
@@ -41,11 +44,54 @@ impl Exact {
         }
     }
 
+    /// A member, taken out of an object that has it.
+    #[must_use]
+    pub fn take(self, name: &str) -> Option<Self> {
+        match self {
+            Self::Object(mut members) => members.remove(name),
+            _ => None,
+        }
+    }
+
     /// A member, if it is an object that has it.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Self> {
         self.as_object()?.get(name)
     }
+}
+
+impl fmt::Display for Exact {
+    /// Its JSON text without white space, numbers as they were written, members in the order of their names.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Null => f.write_str("null"),
+            Self::Bool(value) => write!(f, "{value}"),
+            Self::Number(text) => f.write_str(text),
+            Self::String(text) => write_string(f, text),
+            Self::Array(elements) => {
+                f.write_str("[")?;
+                for (index, element) in elements.iter().enumerate() {
+                    f.write_str(if index == 0 { "" } else { "," })?;
+                    element.fmt(f)?;
+                }
+                f.write_str("]")
+            }
+            Self::Object(members) => {
+                f.write_str("{")?;
+                for (index, (name, value)) in members.iter().enumerate() {
+                    f.write_str(if index == 0 { "" } else { "," })?;
+                    write_string(f, name)?;
+                    f.write_str(":")?;
+                    value.fmt(f)?;
+                }
+                f.write_str("}")
+            }
+        }
+    }
+}
+
+fn write_string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
+    write!(f, "{}", Value::from(text))
 }
 
 impl Tree for Exact {
@@ -138,6 +184,18 @@ mod tests {
             assert_eq!(elements[0], Exact::Number(number.into()));
             assert_eq!(elements[3], Exact::Number(number.into()));
         }
+    }
+
+    #[test]
+    fn its_text_is_the_same_value_again() {
+        for text in [
+            r#"{"a":[1.10,{"b":null}],"c":"d\"\\\né","e\u0001":{}}"#,
+            "[]",
+            "[true,false,-0.5E+3,12345678901234567890.10]",
+        ] {
+            assert_eq!(exact(&exact(text).to_string()), exact(text), "{text}");
+        }
+        assert_eq!(exact(r#" { "b" : [ 1.10 , "x" ] , "a" : null } "#).to_string(), r#"{"a":null,"b":[1.10,"x"]}"#);
     }
 
     #[test]

@@ -33,7 +33,7 @@ impl SafePath {
 
     /// Like [`SafePath::parse`], but an encoded slash may be part of a segment. Such a path has two readings, since some
     /// hop may decode it too early; each of them must be one that would pass. Whoever takes one must see to it that a
-    /// template that expects it decides ([`crate::matching::require_expected_slash`]).
+    /// template that expects it decides (filter-kit, `require_expected_slash`).
     ///
     /// # Errors
     /// [`Ambiguous`]
