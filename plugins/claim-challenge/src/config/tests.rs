@@ -125,6 +125,28 @@ fn each_typical_mistake_is_named_with_its_place() {
 }
 
 #[test]
+fn a_rule_on_hosts_needs_a_later_one_that_holds_for_the_same_on_any_host() {
+    let by_host =
+        json!({"hosts": ["a.example"], "methods": ["POST"], "path": {"exact": "/mcp"}, "mcp": {"tools": ["delete_*"]}});
+    let mut document = sound();
+    for (later, dodged) in [
+        (json!({"path": {"prefix": "/other"}}), true),
+        (json!({"methods": ["GET"], "path": {"prefix": "/mcp"}}), true),
+        (json!({"path": {"prefix": "/mcp"}, "mcp": {"tools": ["read_*"]}}), true),
+        (json!({"path": {"prefix": "/mcp"}, "mcp": {"tools": ["*"]}}), false),
+        (json!({"path": {"prefix": "/"}}), false),
+    ] {
+        document["rules"] = json!([
+            {"name": "a", "match": by_host, "require": {"acr_values": ["urn:mfa"]}},
+            {"name": "b", "match": later, "require": {"scopes": ["x"]}},
+        ]);
+        let found = Settings::read(document.to_string().as_bytes()).map(drop);
+        let found = found.err().map(|problems| problems.to_string()).unwrap_or_default();
+        assert_eq!(found.contains("rules[0].match.hosts can be dodged"), dodged, "{later}: {found}");
+    }
+}
+
+#[test]
 fn a_rule_on_hosts_needs_no_other_where_the_rest_is_denied() {
     let mut document = sound();
     document["rules"] = json!([{"name": "a", "match": {"hosts": ["a.example"]}, "require": {"scopes": ["x"]}}]);

@@ -146,10 +146,8 @@ impl Match {
 
     /// The same by host and path alone.
     fn place_captures(&self, target: Target<'_>) -> Result<Option<Captures>, Ambiguous> {
-        let host_holds =
-            self.hosts.is_empty() || target.host.is_some_and(|host| self.hosts.iter().any(|wanted| wanted == host));
         match &self.path {
-            _ if !host_holds => Ok(None),
+            _ if !self.host_holds(target) => Ok(None),
             None => Ok(Some(Vec::new())),
             Some(path) => path.captures(target.path),
         }
@@ -164,6 +162,18 @@ impl Match {
         Ok(self.mcp.is_some() && self.place_captures(target)?.is_some())
     }
 
+    /// Whether the block has `mcp` and is about no such path, but about one that many a server takes for the same: in
+    /// another case, or with a slash more or less at the end.
+    #[must_use]
+    pub fn nearly_expects_mcp(&self, target: Target<'_>) -> bool {
+        let path_is_near = self.path.as_ref().is_some_and(|path| path.nearly_holds(target.path));
+        self.mcp.is_some() && self.host_holds(target) && path_is_near
+    }
+
+    fn host_holds(&self, target: Target<'_>) -> bool {
+        self.hosts.is_empty() || target.host.is_some_and(|host| self.hosts.iter().any(|wanted| wanted == host))
+    }
+
     /// Like [`Match::captures`], where the values do not matter.
     ///
     /// # Errors
@@ -175,12 +185,6 @@ impl Match {
     /// Whether the block is a template whose variables may hold an encoded slash.
     fn expects_encoded_slash(&self) -> bool {
         self.path.as_ref().is_some_and(|path| path.encoded_slash)
-    }
-
-    /// Whether the block looks at the host.
-    #[must_use]
-    pub fn names_hosts(&self) -> bool {
-        !self.hosts.is_empty()
     }
 
     /// The names of the template's variables.
@@ -202,6 +206,12 @@ impl Match {
     #[must_use]
     pub fn is_about_every_path(&self) -> bool {
         self.path.as_ref().is_none_or(|path| path.open && path.pattern.is_empty())
+    }
+
+    /// The same block for all hosts, if it names some.
+    #[must_use]
+    pub fn for_all_hosts(&self) -> Option<Self> {
+        (!self.hosts.is_empty()).then(|| Self { hosts: Vec::new(), ..self.clone() })
     }
 
     /// The same block for all methods, if it names some.

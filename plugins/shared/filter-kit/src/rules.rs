@@ -85,13 +85,16 @@ pub fn settings<R: Default, S>(
                 format!("is never reached: the rule \"{}\" before it matches all of it", earlier.name),
             );
         }
-        let caught = |(_, later): &(String, Rule<S>)| !later.matches.names_hosts() && later.mode == Mode::Enforce;
+        let for_all_hosts = rule.matches.for_all_hosts();
+        let caught = |(_, later): &(String, Rule<S>)| {
+            later.mode == Mode::Enforce && for_all_hosts.as_ref().is_some_and(|block| later.matches.covers(block))
+        };
         let mut later = rules.iter().skip(position.saturating_add(1));
-        if rule.matches.names_hosts() && !rest_is_denied && !later.any(caught) {
+        if for_all_hosts.is_some() && !rest_is_denied && !later.any(caught) {
             // The client chooses the Host header.
             problems.add(
                 at(&at(place, "match"), "hosts"),
-                "can be dodged by another Host header: expected a later enforcing rule without hosts",
+                "can be dodged by another Host header: expected a later enforcing rule without hosts that matches the same",
             );
         }
     }

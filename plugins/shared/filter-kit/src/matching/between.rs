@@ -28,6 +28,14 @@ impl Match {
         }
     }
 
+    /// How closely the block describes an endpoint, whether or not its path ends with a slash.
+    #[must_use]
+    pub fn closeness_to_endpoint(&self) -> Closeness {
+        let pattern = self.path.as_ref().map(PathMatch::without_end).unwrap_or_default();
+        let literals = pattern.iter().filter(|segment| matches!(segment, Segment::Literal(_))).count();
+        Closeness { segments: pattern.len(), closed: false, literals }
+    }
+
     /// Whether every request that `other` matches is matched by this block too.
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {

@@ -148,6 +148,29 @@ impl PathMatch {
         Ok(captures)
     }
 
+    /// Whether the path does not match, but would in another case, or with a slash more or less at the end.
+    pub(super) fn nearly_holds(&self, path: &SafePath) -> bool {
+        let own = self.without_end();
+        let segments = match path.segments().split_last() {
+            Some((last, before)) if last.is_empty() => before,
+            _ => path.segments(),
+        };
+        let long_enough = if self.open { segments.len() >= own.len() } else { segments.len() == own.len() };
+        let same = |(wanted, segment): (&Segment, &String)| match wanted {
+            Segment::Literal(literal) => literal.eq_ignore_ascii_case(segment),
+            Segment::Variable(_) => !segment.is_empty(),
+        };
+        long_enough && own.iter().zip(segments).all(same) && !matches!(self.captures_of(path.segments()), Ok(Some(_)))
+    }
+
+    /// The pattern without a slash at its end.
+    pub(super) fn without_end(&self) -> &[Segment] {
+        match self.pattern.split_last() {
+            Some((Segment::Literal(last), before)) if last.is_empty() => before,
+            _ => &self.pattern,
+        }
+    }
+
     fn captures_of(&self, segments: &[String]) -> Result<Option<Captures>, Ambiguous> {
         if segments.len() < self.pattern.len() || (!self.open && segments.len() > self.pattern.len()) {
             return Ok(None);
