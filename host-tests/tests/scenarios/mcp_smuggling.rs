@@ -213,6 +213,37 @@ scenarios! {
         passes(&*gateway, [retried("read_a")]);
     }
 
+    /// Many a server ignores the case of a path, or a slash at its end.
+    fn no_other_spelling_of_the_path_hides_an_endpoint(runner) {
+        let rule = |path: Value, mode: &str| json!({"name": format!("{path}{mode}"), "mode": mode, "match": {"path": path, "mcp": {"tools": ["delete_*"]}}, "require": {"acr_values": ["mfa"]}});
+        let rules = json!([
+            rule(json!({"exact": "/mcp"}), "enforce"), rule(json!({"prefix": "/mcp/team"}), "enforce"),
+            rule(json!({"exact": "/mcp/both"}), "enforce"), rule(json!({"exact": "/mcp/both/"}), "enforce"), rule(json!({"exact": "/mcp/trial"}), "shadow"),
+        ]);
+        let mut first = config();
+        first["resources"][0].as_object_mut().unwrap().remove("match");
+        let ours = plugin("claim_challenge", json!({"rules": rules, "unmatched": "allow"}));
+        let gateway = runner.start(Gateway::chain([plugin("audience_validation", first), ours])).unwrap();
+        let at = |path: &str, name: &str| post(path).json(&tool(name)).bearer(&good(&*gateway).claim("n", json!(path)).sign());
+        for path in ["/mcp/", "/MCP", "/Mcp/", "/%4dcp", "/mcp?", "/mcp/TEAM", "/MCP/team/a", "/mcp/BOTH", "/mcp/Both/"] {
+            for protocol in BOTH {
+                let outcome = gateway.send(at(path, "delete_a").over(protocol));
+                outcome.never_reached_upstream();
+                let expected = if path == "/mcp?" { (401, "insufficient_user_authentication") } else { (400, "path_refused") };
+                let code = outcome.body_json()["error"]["data"]["code"].as_str().map(str::to_owned);
+                let code = code.or_else(|| outcome.body_json()["code"].as_str().map(str::to_owned)).unwrap();
+                assert_eq!((outcome.response.status, &*code), expected, "{path} {}", outcome.picture());
+            }
+        }
+        for path in ["/mcp", "/mcp/team", "/mcp/team/", "/mcp/team/A", "/mcp/both", "/mcp/both/"] {
+            gateway.send(at(path, "delete_a")).denied_with(401).never_reached_upstream();
+            gateway.send(at(path, "read_a")).allowed();
+        }
+        for path in ["/mcp/trial", "/mcp/trial/", "/mcp/TRIAL", "/mcp/other", "/mcps", "/"] {
+            gateway.send(at(path, "delete_a")).allowed();
+        }
+    }
+
     fn a_resource_is_the_same_however_it_is_asked_for(runner) {
         let gateway = start(runner);
         let subscribe = |uri: &str| with_version("2025-11-25", &call("resources/subscribe", json!({"uri": uri})));

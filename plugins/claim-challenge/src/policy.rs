@@ -3,7 +3,7 @@
 use filter_kit::{
     audit::trace_id,
     crypto::CryptoChoice,
-    matching::require_expected_slash,
+    matching::{Match, Target, require_expected_slash},
     path::Ambiguous,
     policy::{Callout, CalloutOutcome, Hold, Input, Note, Policy, PropertyPath, Refusal, Step},
     request::{Parts, RequestHead},
@@ -177,6 +177,7 @@ fn open(settings: &Settings, request: &RequestHead, parts: &Parts) -> Result<Opt
             expected = Some(is_enforced);
         }
     }
+    require_own_spelling(settings, parts.target())?;
     let Some(is_enforced) = expected else { return Ok(None) };
     let fields: Vec<(&[u8], &[u8])> = request.fields().iter().collect();
     let head = Head {
@@ -186,6 +187,20 @@ fn open(settings: &Settings, request: &RequestHead, parts: &Parts) -> Result<Opt
         fields: &fields,
     };
     Ok(Some(Mcp { is_enforced, opening: Some(settings.endpoint.open(&head)) }))
+}
+
+/// An endpoint of MCP is asked for by its own path: a server that takes `/MCP` or `/mcp/` for `/mcp` would do what the
+/// rule is about without being seen. Where both are endpoints, there is a rule for each, as close.
+fn require_own_spelling(settings: &Settings, target: Target<'_>) -> Result<(), Ambiguous> {
+    let enforcing = || settings.rules.iter().filter(|rule| rule.mode == Mode::Enforce).map(|rule| &rule.matches);
+    let near = enforcing().filter(|block| block.nearly_expects_mcp(target)).map(Match::closeness_to_endpoint).max();
+    let mut meant = None;
+    for block in enforcing() {
+        if block.expects_mcp(target)? {
+            meant = meant.max(Some(block.closeness_to_endpoint()));
+        }
+    }
+    if near > meant { Err(Ambiguous) } else { Ok(()) }
 }
 
 fn with_token(
