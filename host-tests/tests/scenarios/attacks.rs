@@ -1,17 +1,22 @@
 //! Attacks: what a hostile client, a hostile key endpoint and a careless neighbour on the way may try, in one place.
 //! None of it may get past the filter, trap its VM or show a token.
 
+mod chain;
 mod configuration;
 mod endpoint;
 mod fields;
+mod mcp_raw;
 mod random;
 mod raw;
 mod routing;
 mod tokens;
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use fourleg_harness::{Gateway, Outcome, Protocol, Reply, Request, plugin};
 use serde_json::{Value, json};
@@ -53,4 +58,16 @@ fn fetching(reply: Reply, remote: Value) -> (Gateway, Arc<AtomicUsize>) {
         reply.clone()
     });
     (gateway, fetches)
+}
+
+/// What comes back until nothing more comes.
+fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
+    let mut client = TcpStream::connect(address).unwrap();
+    client.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+    let _ = client.write_all(bytes);
+    let (mut response, mut piece) = (Vec::new(), [0; 4096]);
+    while let Ok(size @ 1..) = client.read(&mut piece) {
+        response.extend_from_slice(&piece[..size]);
+    }
+    String::from_utf8_lossy(&response).into_owned()
 }

@@ -1,12 +1,7 @@
 //! Bytes that no client library sends, at a real Envoy.
 
 mod on_envoy {
-    use std::{
-        io::{Read, Write},
-        net::{SocketAddr, TcpStream},
-        thread,
-        time::Duration,
-    };
+    use std::thread;
 
     use fourleg_lab::{
         echo_upstream::EchoUpstream,
@@ -14,19 +9,8 @@ mod on_envoy {
         mint::Mint,
     };
 
+    use super::super::exchange;
     use crate::fixture::{I, R, config};
-
-    /// What comes back until nothing more comes.
-    fn exchange(address: SocketAddr, bytes: &[u8]) -> String {
-        let mut client = TcpStream::connect(address).unwrap();
-        client.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
-        let _ = client.write_all(bytes);
-        let (mut response, mut piece) = (Vec::new(), [0; 4096]);
-        while let Ok(size @ 1..) = client.read(&mut piece) {
-            response.extend_from_slice(&piece[..size]);
-        }
-        String::from_utf8_lossy(&response).into_owned()
-    }
 
     #[test]
     fn no_way_of_framing_a_request_hides_it_from_the_filter() {
