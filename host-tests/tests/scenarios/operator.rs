@@ -219,6 +219,11 @@ mod on_envoy {
             assert!(metrics.lines().any(counted), "no metric of {code} in {metrics}");
         }
         let logs = running.stop().join("\n");
-        assert!(logs.contains("\"unmet\":[\"acr\"]") && logs.contains("\"tool\":\"delete_file\""), "{logs}");
+        assert!(
+            logs.contains("\"unmet\":[\"acr\"]")
+                && logs.contains("\"held_acr\":")
+                && logs.contains("\"tool\":\"delete_file\""),
+            "{logs}"
+        );
     }
 }

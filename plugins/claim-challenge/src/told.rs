@@ -59,6 +59,7 @@ pub(crate) fn tell(
         Err(denial) => {
             let record = complete(Record::new(ClaimChallenge::NAME, "deny", denial.reason().code(), now));
             let record = record.with_list("unmet", verdict.unmet.claims());
+            let record = verdict.unmet.claims().fold(record, |record, claim| held(record, presented, claim));
             Step::Deny(refusal(about, answer(about, denial, id), record))
         }
     }
@@ -91,6 +92,18 @@ fn who(record: Record, presented: &Presented) -> Record {
             record.with_actors(&actors(token.as_ref(), token.credential_sha256()))
         }
         Presented::Public => record,
+    }
+}
+
+/// What the token says where it does not say what it should, as JSON: a number is not the text of the same digits.
+fn held(record: Record, presented: &Presented, claim: &str) -> Record {
+    match presented {
+        // Scopes are in every record.
+        Presented::Token(token) if claim != "scope" => {
+            let value = token.claims().members().get(claim);
+            record.with(&format!("held_{claim}"), &value.map_or("absent".to_owned(), ToString::to_string))
+        }
+        Presented::Token(_) | Presented::Public => record,
     }
 }
 

@@ -124,6 +124,19 @@ fn each_typical_mistake_is_named_with_its_place() {
     }
 }
 
+/// Without its mistake the block is about less, so what it would make of later rules is not told.
+#[test]
+fn a_mistake_in_a_match_is_told_alone() {
+    for (place, value) in [
+        ("/rules/1/match/mcp", json!({"tools": [""]})),
+        ("/rules/1/match/mcp", json!({"tool": ["a"]})),
+        ("/rules/1/match/path", json!({"prefix": "mcp"})),
+    ] {
+        let found = mistakes(&with(place, Some(value.clone())));
+        assert_eq!(found.len(), 1, "{place} {value}: {found:#?}");
+    }
+}
+
 #[test]
 fn a_rule_on_hosts_needs_a_later_one_that_holds_for_the_same_on_any_host() {
     let by_host =

@@ -86,6 +86,10 @@ impl RawMatch {
         let hosts = self.hosts(&at(place, "hosts"), problems);
         let path = self.path.as_ref().and_then(|raw| raw.settings(&at(place, "path"), problems));
         let mcp = self.mcp(&methods, members, &at(place, "mcp"), problems);
+        if path.is_some() != self.path.is_some() || mcp.is_some() != self.mcp.is_some() {
+            // Without what could not be read the block would be about more, and other rules would be told of for that.
+            return None;
+        }
         Some(Match { methods, hosts, path, mcp })
     }
 

@@ -110,7 +110,8 @@ impl RawMcpMatch {
                     patterns(list, &place, fits, written, problems)
                 }
                 Category::Tools | Category::Prompts => {
-                    patterns(list, &place, message::is_plain_name, str::to_owned, problems)
+                    let fits = |text: &str| message::is_plain_name(text) && !text.contains(OF_EXPRESSIONS);
+                    patterns(list, &place, fits, str::to_owned, problems)
                 }
             };
             names = Some((*category, made));
@@ -149,12 +150,16 @@ fn patterns(
         if !fits(text) {
             problems.add(
                 at_index(place, index),
-                "can match nothing: expected a name as it is sent, with * for any run of characters (a URI in its normal form)",
+                "can match nothing: expected a name as it is sent, with * for any run of characters (a URI in its normal \
+                 form), no regular expression",
             );
         }
     }
     list.iter().map(|text| Pattern::new(&written(text))).collect()
 }
+
+/// No tool or prompt is called so, but a regular expression that is taken for a pattern would silently match nothing.
+const OF_EXPRESSIONS: [char; 8] = ['^', '$', '\\', '|', '(', ')', '[', ']'];
 
 fn is_method(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
