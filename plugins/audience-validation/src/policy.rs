@@ -190,8 +190,7 @@ fn admit<'a>(settings: &'a Settings, request: &RequestHead) -> Result<Admitted, 
     let found = resource_of(settings, target).map_err(ambiguous)?;
     let (position, resource, mut captures) = found.ok_or_else(|| plain(Reason::ResourceUnknown))?;
     let challenged = |reason| (Denial::challenged(reason, challenge(resource)), Some(resource));
-    let rules::Found { rule, shadow: shadow_rules, captures: of_rule } =
-        rules::find(&resource.rules, target).map_err(ambiguous)?;
+    let rules::Found { rule, shadow, captures: of_rule } = rules::find(&resource.rules, target).map_err(ambiguous)?;
     let deciding = rule.and_then(|rule| resource.rules.get(rule)).map(|rule| &rule.matches);
     require_expected_slash(&parts.path, deciding.into_iter().chain(&resource.protected.matches)).map_err(ambiguous)?;
     captures.splice(0..0, of_rule);
@@ -208,7 +207,7 @@ fn admit<'a>(settings: &'a Settings, request: &RequestHead) -> Result<Admitted, 
         about: About::default(),
         resource: position,
         rule,
-        shadow_rules,
+        shadow_rules: shadow.into_iter().map(|(position, _)| position).collect(),
         captures,
         named,
         source,

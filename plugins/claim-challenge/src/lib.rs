@@ -8,7 +8,6 @@
 mod config;
 mod loop_guard;
 mod policy;
-mod told;
 mod verdict;
 
 pub use config::Settings;

@@ -34,7 +34,7 @@ pub(crate) struct Limits {
 
 /// What was challenged lately.
 #[derive(Debug)]
-pub(crate) struct LoopGuard {
+pub struct LoopGuard {
     limits: Limits,
     /// With keys of its own, so that nobody can choose what falls together.
     hasher: RandomState,

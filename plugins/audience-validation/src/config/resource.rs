@@ -90,7 +90,8 @@ impl RawResource {
 
     fn rules(&self, resource: Option<&Match>, variables: &[&str], place: &str, problems: &mut Problems) -> Vec<Rule> {
         let raw = self.rules.as_deref().unwrap_or_default();
-        rules::settings(raw, Members::Http, false, place, problems, |raw, block, place, problems| {
+        let written = raw.iter().map(RawRule::written);
+        rules::settings(written, Members::Http, false, place, problems, |raw, block, place, problems| {
             if let (Some(resource), Some(block)) = (resource, block)
                 && !resource.paths_meet(block)
             {

@@ -1,5 +1,6 @@
 //! One table of mistakes, each told once with its place.
 
+use mcp_core::Reads;
 use serde_json::{Value, json};
 
 use super::*;
@@ -50,8 +51,8 @@ fn mistakes(document: &str) -> Vec<String> {
 fn reads_a_sound_configuration() {
     let settings = Settings::read(sound().to_string().as_bytes()).unwrap();
     assert_eq!((settings.rules.len(), settings.unmatched), (3, Unmatched::Allow));
-    assert_eq!((settings.endpoint.max_body, settings.endpoint.reads), (65_536, Reads::Body));
-    assert!(settings.notes.is_empty(), "{:?}", settings.notes);
+    assert_eq!((settings.common.endpoint.max_body, settings.common.endpoint.reads), (65_536, Reads::Body));
+    assert!(settings.common.notes.is_empty(), "{:?}", settings.common.notes);
     assert_eq!(settings.loop_guard, Limits { attempts: 3, window: Duration::from_secs(60) });
 }
 
@@ -173,7 +174,7 @@ fn what_no_challenge_can_ask_for_is_noted() {
     let mut document = sound();
     document["style"] = json!("rfc9470");
     document["rules"][2]["require"] = json!({"auth_context": "c1", "amr": ["otp"]});
-    let notes = Settings::read(document.to_string().as_bytes()).unwrap().notes;
+    let notes = Settings::read(document.to_string().as_bytes()).unwrap().common.notes;
     assert_eq!(notes.len(), 2, "{notes:#?}");
     assert!(notes[0].starts_with("rules[2].require.amr cannot be asked for"), "{notes:#?}");
     assert!(notes[1].starts_with("rules[2].require.auth_context cannot be asked for"), "{notes:#?}");
@@ -183,7 +184,7 @@ fn what_no_challenge_can_ask_for_is_noted() {
 fn what_is_said_of_mcp_without_a_rule_about_it_is_noted() {
     let mut document = sound();
     document["rules"].as_array_mut().unwrap().remove(1);
-    let notes = Settings::read(document.to_string().as_bytes()).unwrap().notes;
+    let notes = Settings::read(document.to_string().as_bytes()).unwrap().common.notes;
     assert_eq!(notes, ["mcp is not used: no rule has match.mcp", "body_mode is not used: no rule has match.mcp"]);
 }
 
@@ -191,7 +192,7 @@ fn what_is_said_of_mcp_without_a_rule_about_it_is_noted() {
 fn a_rule_that_makes_every_request_one_of_mcp_is_noted() {
     let mut document = sound();
     document["rules"][1]["match"] = json!({"mcp": {"tools": ["delete_*"]}});
-    let notes = Settings::read(document.to_string().as_bytes()).unwrap().notes;
+    let notes = Settings::read(document.to_string().as_bytes()).unwrap().common.notes;
     assert!(notes.len() == 1 && notes[0].starts_with("rules[1].match has mcp and no path"), "{notes:?}");
 }
 

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod cors;
 pub mod crypto;
 pub mod fields;
+pub mod flow;
 pub mod handoff;
 pub mod issuers;
 mod json_text;

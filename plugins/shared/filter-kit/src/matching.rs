@@ -206,6 +206,18 @@ impl Match {
         self.mcp.is_some()
     }
 
+    /// Whether the block looks at operations, and the call of a tool can be one of those it is about.
+    #[must_use]
+    pub fn can_name_tools(&self) -> bool {
+        self.mcp.as_ref().is_some_and(McpMatch::can_name_tools)
+    }
+
+    /// Whether the block looks at operations, and one with arguments can be one of those it is about.
+    #[must_use]
+    pub fn can_have_arguments(&self) -> bool {
+        self.mcp.as_ref().is_some_and(McpMatch::can_have_arguments)
+    }
+
     /// Whether the path does not matter.
     #[must_use]
     pub fn is_about_every_path(&self) -> bool {

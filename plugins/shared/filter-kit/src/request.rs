@@ -1,5 +1,7 @@
 //! The head of a request, as a policy sees it.
 
+mod named;
+
 use std::net::Ipv6Addr;
 
 use mcp_core::Operation;

@@ -35,6 +35,19 @@ pub struct RawRule<R: Default> {
     mode: Option<Mode>,
 }
 
+/// The members of a rule that all filters have; `R` is what it says about its requirement.
+#[derive(Clone, Copy, Debug)]
+pub struct Written<'a, R> {
+    /// `name`
+    pub name: Option<&'a String>,
+    /// `match`
+    pub matches: Option<&'a RawMatch>,
+    /// `require`, and what belongs to it.
+    pub require: Option<R>,
+    /// `mode`
+    pub mode: Option<Mode>,
+}
+
 /// A rule; `S` is what it requires.
 #[derive(Clone, Debug)]
 pub struct Rule<S> {
@@ -53,8 +66,9 @@ pub struct Rule<S> {
 pub struct Found {
     /// The position of the one that decides.
     pub rule: Option<usize>,
-    /// The positions of those in shadow mode before it. They are evaluated and decide nothing.
-    pub shadow: Vec<usize>,
+    /// The positions of those in shadow mode before it, with the values of their templates. They are evaluated and
+    /// decide nothing.
+    pub shadow: Vec<(usize, Captures)>,
     /// The values of the deciding rule's template.
     pub captures: Captures,
 }
@@ -63,18 +77,18 @@ pub struct Found {
 /// requirement of its `require`, its match if that is sound, and the place.
 ///
 /// `members` says what a match may name; `rest_is_denied` says that what no rule matches is denied.
-pub fn settings<R: Default, S>(
-    raw: &[RawRule<R>],
+pub fn settings<'a, R, S>(
+    written: impl Iterator<Item = Written<'a, R>>,
     members: Members,
     rest_is_denied: bool,
     place: &str,
     problems: &mut Problems,
-    mut require: impl FnMut(Option<&R>, Option<&Match>, &str, &mut Problems) -> S,
+    mut require: impl FnMut(Option<R>, Option<&Match>, &str, &mut Problems) -> S,
 ) -> Vec<Rule<S>> {
     let mut rules = Vec::new();
-    for (index, raw) in raw.iter().enumerate() {
+    for (index, written) in written.enumerate() {
         let place = at_index(place, index);
-        rules.extend(raw.settings(members, &place, problems, &mut require).map(|rule| (place, rule)));
+        rules.extend(written.settings(members, &place, problems, &mut require).map(|rule| (place, rule)));
     }
     for (position, (place, rule)) in rules.iter().enumerate() {
         let covers =
@@ -102,20 +116,28 @@ pub fn settings<R: Default, S>(
 }
 
 impl<R: Default> RawRule<R> {
+    /// Its members.
+    pub fn written(&self) -> Written<'_, &R> {
+        Written {
+            name: self.name.as_ref(),
+            matches: self.matches.as_ref(),
+            require: self.require.as_ref(),
+            mode: self.mode,
+        }
+    }
+}
+
+impl<R> Written<'_, R> {
     fn settings<S>(
-        &self,
+        self,
         members: Members,
         place: &str,
         problems: &mut Problems,
-        require: impl FnOnce(Option<&R>, Option<&Match>, &str, &mut Problems) -> S,
+        require: impl FnOnce(Option<R>, Option<&Match>, &str, &mut Problems) -> S,
     ) -> Option<Rule<S>> {
-        let name = problems.required(at(place, "name"), self.name.clone(), "a name for logs");
-        let raw = problems.required(
-            at(place, "require"),
-            self.require.as_ref(),
-            "what the rule requires, as {\"scopes\": […]}",
-        );
-        let matches = problems.required(at(place, "match"), self.matches.as_ref(), "a match");
+        let name = problems.required(at(place, "name"), self.name.cloned(), "a name for logs");
+        let raw = problems.required(at(place, "require"), self.require, "what the rule requires, as {\"scopes\": […]}");
+        let matches = problems.required(at(place, "match"), self.matches, "a match");
         let matches = matches.and_then(|raw| raw.settings(members, &at(place, "match"), problems));
         let require = require(raw, matches.as_ref(), &at(place, "require"), problems);
         Some(Rule { name: name?, matches: matches?, require, mode: self.mode.unwrap_or_default() })
@@ -132,7 +154,7 @@ pub fn find<S>(rules: &[Rule<S>], target: Target<'_>) -> Result<Found, Ambiguous
         let Some(captures) = rule.matches.captures(target)? else { continue };
         match rule.mode {
             // It is evaluated, and matching goes on: it never decides.
-            Mode::Shadow => found.shadow.push(position),
+            Mode::Shadow => found.shadow.push((position, captures)),
             Mode::Enforce => {
                 found.rule = Some(position);
                 found.captures = captures;

@@ -189,6 +189,24 @@ impl McpMatch {
         self.kinds.iter().any(|kind| kind.http_method() == method)
     }
 
+    /// Whether the block can hold for the call of a tool.
+    #[must_use]
+    pub fn can_name_tools(&self) -> bool {
+        self.meets_every(Category::Tools)
+    }
+
+    /// Whether the block can hold for something that has arguments: the call of a tool, or the request of a prompt.
+    #[must_use]
+    pub fn can_have_arguments(&self) -> bool {
+        self.can_name_tools() || self.meets_every(Category::Prompts)
+    }
+
+    fn meets_every(&self, category: Category) -> bool {
+        let every =
+            Self { kinds: vec![Kind::Request], methods: None, names: Some((category, vec![Pattern::new("*")])) };
+        self.meets(&every)
+    }
+
     fn with_possible_kinds(mut self) -> Self {
         let kinds = std::mem::take(&mut self.kinds);
         self.kinds = kinds.into_iter().filter(|kind| self.is_possible(*kind)).collect();

@@ -94,7 +94,10 @@ fn holds_escape(text: &str) -> bool {
 }
 
 /// Percent-decodes once (RFC 3986 §2.1).
-fn decode_once(text: &str) -> Result<Cow<'_, str>, Ambiguous> {
+///
+/// # Errors
+/// [`Ambiguous`] for broken escapes, and if the result is not UTF-8.
+pub fn decode_once(text: &str) -> Result<Cow<'_, str>, Ambiguous> {
     if !text.contains('%') {
         return Ok(Cow::Borrowed(text));
     }

@@ -1,0 +1,345 @@
+//! The way of a request through a filter that judges by rules what a verified token may do: head, token, body if the
+//! request is one of MCP, verdict, answer. What is particular to a filter is its [`Judge`].
+
+mod config;
+mod told;
+mod verdict;
+
+use std::marker::PhantomData;
+
+use mcp_core::{BodyReader, Exchange, Fault, Head, Opening};
+use oauth_core::{
+    config::Problems,
+    denial::{Denial, Reason},
+    jose::Crypto,
+    time::UnixTime,
+};
+
+use crate::{
+    audit::trace_id,
+    crypto::CryptoChoice,
+    matching::{Match, Target, require_expected_slash},
+    path::Ambiguous,
+    policy::{Callout, CalloutOutcome, Hold, Input, Note, Policy, PropertyPath, Refusal, Step},
+    request::{Parts, RequestHead},
+    rules::{Mode, Rule},
+    token_source::{HandedOver, Learned, Pending, Presented, Reading},
+};
+
+pub use config::{BodyMode, Common, RawCommon, RawMcp, Unmatched};
+pub use verdict::{Asked, Subject, Verdict};
+
+/// What is particular to a filter: its rules, and what it makes of a token.
+pub trait Judge: 'static {
+    /// See [`Policy::NAME`].
+    const NAME: &'static str;
+    /// The key of its audit record.
+    const AUDIT: &'static str;
+    /// What its rules require.
+    type Require: 'static;
+    /// What its configuration says.
+    type Settings: 'static;
+    /// What a worker remembers beside tokens and keys.
+    type Memory: 'static;
+    /// What it keeps of a request's head for the verdict.
+    type Kept: 'static;
+
+    /// Reads the configuration.
+    ///
+    /// # Errors
+    /// Every mistake at once.
+    fn configure(document: &[u8]) -> Result<(Self::Settings, Self::Memory), Problems>;
+
+    /// What all such filters have in their settings.
+    fn common(settings: &Self::Settings) -> &Common;
+
+    /// The same, to be equipped.
+    fn common_mut(settings: &mut Self::Settings) -> &mut Common;
+
+    /// The rules.
+    fn rules(settings: &Self::Settings) -> &[Rule<Self::Require>];
+
+    /// What is needed of the head later.
+    fn keep(settings: &Self::Settings, request: &RequestHead) -> Self::Kept;
+
+    /// Judges everything that a request with a verified token asks for; it passes only if each of it does.
+    ///
+    /// # Errors
+    /// [`Ambiguous`] if the path, or a value of a path template, has several readings for the rules.
+    fn judge<'a>(
+        settings: &'a Self::Settings,
+        memory: &mut Self::Memory,
+        token: &HandedOver,
+        subject: Subject<'a, Self::Kept>,
+        now: UnixTime,
+    ) -> Result<Verdict<'a>, Ambiguous>;
+}
+
+/// The policy of a [`Judge`].
+#[derive(Debug)]
+pub struct Judging<J>(PhantomData<J>);
+
+/// What a worker has learned.
+#[derive(Debug)]
+pub struct Shared<M> {
+    learned: Learned,
+    memory: M,
+}
+
+/// What is waited for.
+#[derive(Debug)]
+pub enum Waiting<K> {
+    /// The keys of the token's issuer.
+    Keys(Box<About<K>>, Pending),
+    /// The body of a request of MCP.
+    Body(Box<About<K>>, Presented, Box<BodyReader>),
+}
+
+/// What is known of a request besides its token.
+#[derive(Debug)]
+pub struct About<K> {
+    parts: Option<(Parts, K)>,
+    /// What the head says of it in MCP, if rules on its host and path want to know.
+    mcp: Option<Mcp>,
+    answering: told::Answering,
+}
+
+#[derive(Debug)]
+struct Mcp {
+    /// Whether an enforcing rule wants to know. Those in shadow mode decide nothing, so what cannot be read passes them.
+    is_enforced: bool,
+    /// Taken out as it is followed.
+    opening: Option<Result<Opening, Fault>>,
+}
+
+impl<J: Judge> Policy for Judging<J> {
+    const NAME: &'static str = J::NAME;
+    type Settings = J::Settings;
+    type Shared = Shared<J::Memory>;
+    type Waiting = Waiting<J::Kept>;
+
+    fn configure(document: &[u8]) -> Result<(J::Settings, Self::Shared), Problems> {
+        let (settings, memory) = J::configure(document)?;
+        let learned = J::common(&settings).token.nothing_learned();
+        Ok((settings, Shared { learned, memory }))
+    }
+
+    fn crypto(settings: &J::Settings) -> CryptoChoice {
+        J::common(settings).token.crypto()
+    }
+
+    fn equip(settings: &mut J::Settings, crypto: Crypto) {
+        J::common_mut(settings).token.equip(crypto);
+    }
+
+    fn properties(settings: &J::Settings) -> &[PropertyPath] {
+        J::common(settings).token.properties()
+    }
+
+    fn notes(settings: &J::Settings) -> &[String] {
+        &J::common(settings).notes
+    }
+
+    fn begin(
+        settings: &J::Settings,
+        shared: &mut Self::Shared,
+        request: &RequestHead,
+        now: UnixTime,
+    ) -> Step<Self::Waiting> {
+        let common = J::common(settings);
+        let origin = common.cors.allowed_origin(request);
+        let answering =
+            told::Answering { plugin: J::NAME, key: J::AUDIT, as_mcp: false, origin, trace_id: trace_id(request) };
+        let mut about = About { parts: None, mcp: None, answering };
+        let parts = match request.parts() {
+            Ok(parts) => parts,
+            Err(reason) => return Step::Deny(about.answering.refuse(&Denial::plain(reason), now, |record| record)),
+        };
+        if let Some(response) = common.cors.preflight(request, &parts.method) {
+            return Step::Respond(response);
+        }
+        // That the rule which decides expects one is for the verdict to say.
+        let slash = require_expected_slash(&parts.path, J::rules(settings).iter().map(|rule| &rule.matches));
+        about.mcp = match slash.and_then(|()| open::<J>(settings, request, &parts)) {
+            Ok(mcp) => mcp,
+            Err(Ambiguous) => return Step::Deny(about.answering.refuse_path(now)),
+        };
+        about.answering.as_mcp = about.mcp.is_some();
+        let reading = common.token.read(&mut shared.learned, request, parts.target(), 0, now);
+        about.parts = Some((parts, J::keep(settings, request)));
+        with_token::<J>(settings, shared, Box::new(about), reading, now)
+    }
+
+    fn resume(
+        settings: &J::Settings,
+        shared: &mut Self::Shared,
+        waiting: Self::Waiting,
+        input: Input<'_>,
+        now: UnixTime,
+    ) -> Step<Self::Waiting> {
+        match (waiting, input) {
+            (Waiting::Keys(about, pending), Input::Callout(_)) => {
+                // Whatever the callout brought is in `learned` by now.
+                let reading = J::common(settings).token.read_again(&mut shared.learned, pending, now);
+                with_token::<J>(settings, shared, about, reading, now)
+            }
+            (Waiting::Body(about, presented, reader), Input::Body(body)) => {
+                with_exchange::<J>(settings, shared, &about, &presented, reader.read(body), now)
+            }
+            _ => Step::Deny(Refusal::from(Denial::plain(Reason::InternalFault))),
+        }
+    }
+
+    fn give_up(_: &J::Settings, waiting: Self::Waiting, reason: Reason, now: UnixTime) -> Refusal {
+        match waiting {
+            Waiting::Body(about, presented, _) if reason == Reason::BodyTooLarge => {
+                about.answering.refuse_fault(&presented, &BodyReader::too_large(), now)
+            }
+            Waiting::Keys(about, _) | Waiting::Body(about, ..) => {
+                about.answering.refuse(&Denial::plain(reason), now, |record| record)
+            }
+        }
+    }
+
+    fn learn(
+        settings: &J::Settings,
+        shared: &mut Self::Shared,
+        key: &str,
+        outcome: CalloutOutcome<'_>,
+        now: UnixTime,
+    ) -> Vec<Note> {
+        J::common(settings).token.learn(&mut shared.learned, key, outcome, now)
+    }
+
+    fn upkeep(settings: &J::Settings, shared: &mut Self::Shared, now: UnixTime) -> Vec<Callout> {
+        J::common(settings).token.upkeep(&mut shared.learned, now)
+    }
+}
+
+/// Reads the head as one of MCP, if a rule on its host and path looks at operations: then it must be one whatever its
+/// method, or it could do what the rule is about in a way that is not seen.
+fn open<J: Judge>(settings: &J::Settings, request: &RequestHead, parts: &Parts) -> Result<Option<Mcp>, Ambiguous> {
+    let mut expected = None;
+    for rule in J::rules(settings) {
+        if rule.matches.expects_mcp(parts.target())? {
+            let is_enforced = rule.mode == Mode::Enforce || expected.unwrap_or(false);
+            expected = Some(is_enforced);
+        }
+    }
+    require_own_spelling(J::rules(settings), parts.target())?;
+    let Some(is_enforced) = expected else { return Ok(None) };
+    let fields: Vec<(&[u8], &[u8])> = request.fields().iter().collect();
+    let head = Head {
+        method: &parts.method,
+        is_upgrade: request.is_upgrade(),
+        has_body: !request.ends_with_headers(),
+        fields: &fields,
+    };
+    Ok(Some(Mcp { is_enforced, opening: Some(J::common(settings).endpoint.open(&head)) }))
+}
+
+/// An endpoint of MCP is asked for by its own path: a server that takes `/MCP` or `/mcp/` for `/mcp` would do what the
+/// rule is about without being seen. Where both are endpoints, there is a rule for each, as close.
+fn require_own_spelling<S>(rules: &[Rule<S>], target: Target<'_>) -> Result<(), Ambiguous> {
+    let enforcing = || rules.iter().filter(|rule| rule.mode == Mode::Enforce).map(|rule| &rule.matches);
+    let near = enforcing().filter(|block| block.nearly_expects_mcp(target)).map(Match::closeness_to_endpoint).max();
+    let mut meant = None;
+    for block in enforcing() {
+        if block.expects_mcp(target)? {
+            meant = meant.max(Some(block.closeness_to_endpoint()));
+        }
+    }
+    if near > meant { Err(Ambiguous) } else { Ok(()) }
+}
+
+fn with_token<J: Judge>(
+    settings: &J::Settings,
+    shared: &mut Shared<J::Memory>,
+    mut about: Box<About<J::Kept>>,
+    reading: Reading,
+    now: UnixTime,
+) -> Step<Waiting<J::Kept>> {
+    let presented =
+        match reading {
+            Reading::Done(presented) => presented,
+            Reading::AwaitKeys(callout, pending) => return Step::Call(callout, Waiting::Keys(about, pending)),
+            Reading::Refused(refused) => {
+                // COR-17: who shows no valid token is told nothing of what it would have to show.
+                return Step::Deny(about.answering.refuse(&refused.denial(), now, |record| {
+                    record.with_known("resource", refused.resource.as_deref())
+                }));
+            }
+        };
+    let hold = J::common(settings).hold;
+    match about.mcp.as_mut().and_then(|mcp| mcp.opening.take()) {
+        None => conclude::<J>(settings, shared, &about, &presented, Known::default(), now),
+        // Where the head goes on before the body is read, a fault that it has already must not.
+        Some(Ok(Opening::Body(reader))) => match reader.foregone().filter(|_| hold == Hold::Body) {
+            Some(fault) => with_exchange::<J>(settings, shared, &about, &presented, Err(fault.clone()), now),
+            None => {
+                let limit = reader.limit();
+                Step::ReadBody { limit, hold, then: Waiting::Body(about, presented, Box::new(reader)) }
+            }
+        },
+        Some(Ok(Opening::Whole(exchange))) => {
+            with_exchange::<J>(settings, shared, &about, &presented, Ok(exchange), now)
+        }
+        Some(Err(fault)) => with_exchange::<J>(settings, shared, &about, &presented, Err(fault), now),
+    }
+}
+
+fn with_exchange<J: Judge>(
+    settings: &J::Settings,
+    shared: &mut Shared<J::Memory>,
+    about: &About<J::Kept>,
+    presented: &Presented,
+    exchange: Result<Exchange, Fault>,
+    now: UnixTime,
+) -> Step<Waiting<J::Kept>> {
+    let known = match exchange {
+        Ok(exchange) => Known { exchange: Some(exchange), unread: None },
+        Err(fault) if about.mcp.as_ref().is_none_or(|mcp| mcp.is_enforced) => {
+            return Step::Deny(about.answering.refuse_fault(presented, &fault, now));
+        }
+        Err(fault) => Known { exchange: None, unread: Some(fault.code()) },
+    };
+    conclude::<J>(settings, shared, about, presented, known, now)
+}
+
+/// What is known of a request in MCP.
+#[derive(Debug, Default)]
+struct Known {
+    exchange: Option<Exchange>,
+    /// Why it could not be read as one of MCP, although rules in shadow mode would have wanted to know.
+    unread: Option<&'static str>,
+}
+
+fn conclude<J: Judge>(
+    settings: &J::Settings,
+    shared: &mut Shared<J::Memory>,
+    about: &About<J::Kept>,
+    presented: &Presented,
+    known: Known,
+    now: UnixTime,
+) -> Step<Waiting<J::Kept>> {
+    let Some((parts, kept)) = &about.parts else {
+        return Step::Deny(Refusal::from(Denial::plain(Reason::InternalFault)));
+    };
+    let operations = known.exchange.as_ref().map(|exchange| exchange.operations.as_slice()).unwrap_or_default();
+    let subject = Subject { parts, operations, kept };
+    let rules = J::rules(settings);
+    let verdict = match presented {
+        Presented::Token(token) => J::judge(settings, &mut shared.memory, token, subject, now),
+        Presented::Public => subject.judge_public(rules),
+    };
+    let verdict = verdict.and_then(|mut verdict| {
+        if let Some(code) = known.unread {
+            verdict.note_unread(rules, parts.target(), code)?;
+        }
+        Ok(verdict)
+    });
+    match verdict {
+        Ok(verdict) => about.answering.tell(presented, &verdict, known.exchange.as_ref().and_then(Exchange::id), now),
+        Err(Ambiguous) => Step::Deny(about.answering.refuse_path(now)),
+    }
+}

@@ -1,0 +1,123 @@
+//! What is told: the answer to the client, and the audit record.
+
+use mcp_core::{Fault, Operation, RequestId, Target};
+use oauth_core::{
+    denial::{Denial, Reason},
+    time::UnixTime,
+};
+
+use super::Verdict;
+use crate::{
+    audit::{Record, actors},
+    cors,
+    policy::{Refusal, RequestEdits, Response, Step},
+    token_source::Presented,
+};
+
+/// What every answer to one request needs.
+#[derive(Debug)]
+pub(super) struct Answering {
+    pub(super) plugin: &'static str,
+    /// The key of the audit record.
+    pub(super) key: &'static str,
+    /// Whether the client is to be answered as one of MCP.
+    pub(super) as_mcp: bool,
+    /// The `Origin` of a browser that may read our answers.
+    pub(super) origin: Option<String>,
+    pub(super) trace_id: Option<String>,
+}
+
+impl Answering {
+    /// Denies before anything is known of what the request does. `complete` adds to the record.
+    pub(super) fn refuse(&self, denial: &Denial, now: UnixTime, complete: impl FnOnce(Record) -> Record) -> Refusal {
+        let record = complete(Record::new(self.plugin, "deny", denial.reason().code(), now));
+        self.refusal(self.answer(denial, None), record)
+    }
+
+    /// Denies a path that can be read in more than one way.
+    pub(super) fn refuse_path(&self, now: UnixTime) -> Refusal {
+        self.refuse(&Denial::plain(Reason::PathRefused), now, |record| record)
+    }
+
+    /// Denies what is no request of MCP.
+    pub(super) fn refuse_fault(&self, presented: &Presented, fault: &Fault, now: UnixTime) -> Refusal {
+        let record = who(Record::new(self.plugin, "deny", fault.code(), now), presented);
+        let response =
+            Response { status: fault.status(), headers: fault.headers(), body: fault.body(), code: fault.code() };
+        self.refusal(response, record)
+    }
+
+    /// Carries a verdict out. `id` is that of the JSON-RPC request, if there is one.
+    pub(super) fn tell<W>(
+        &self,
+        presented: &Presented,
+        verdict: &Verdict<'_>,
+        id: Option<&RequestId>,
+        now: UnixTime,
+    ) -> Step<W> {
+        let complete = |record: Record| {
+            let record = who(record, presented).with_known("rule", verdict.rule);
+            let record = verdict.operation.map_or(record.clone(), |operation| what(record, operation));
+            let lists = verdict.lists.iter();
+            let record =
+                lists.fold(record, |record, (name, texts)| record.with_list(name, texts.iter().map(AsRef::as_ref)));
+            let texts = verdict.texts.iter();
+            let record = texts.fold(record, |record, (name, text)| record.with(name, text));
+            record.with_shadow(&verdict.shadow)
+        };
+        match &verdict.outcome {
+            Ok(code) => {
+                let record = complete(Record::new(self.plugin, "allow", code, now));
+                let counts_as = Some(("allow", *code));
+                Step::Allow(RequestEdits { state: vec![self.state(record)], counts_as, ..RequestEdits::default() })
+            }
+            Err(denial) => {
+                let record = complete(Record::new(self.plugin, "deny", denial.reason().code(), now));
+                Step::Deny(self.refusal(self.answer(denial, id), record))
+            }
+        }
+    }
+
+    /// On a path of MCP the body is a JSON-RPC error, elsewhere the denial's own.
+    fn answer(&self, denial: &Denial, id: Option<&RequestId>) -> Response {
+        let response = Response::from(denial);
+        if !self.as_mcp {
+            return response;
+        }
+        let reason = denial.reason();
+        let body =
+            mcp_core::answer::denial(id, response.status, reason.code(), denial.oauth_error(), reason.description());
+        Response { body, ..response }
+    }
+
+    fn refusal(&self, mut response: Response, record: Record) -> Refusal {
+        response.headers.extend(self.origin.as_deref().map(cors::readable_by).unwrap_or_default());
+        Refusal { response, state: vec![self.state(record)] }
+    }
+
+    fn state(&self, record: Record) -> (&'static str, Vec<u8>) {
+        (self.key, record.with_known("trace_id", self.trace_id.as_deref()).into_bytes())
+    }
+}
+
+fn who(record: Record, presented: &Presented) -> Record {
+    match presented {
+        Presented::Token(token) => {
+            let record = record.with_known("resource", token.resource());
+            record.with_actors(&actors(token.as_ref(), token.credential_sha256()))
+        }
+        Presented::Public => record,
+    }
+}
+
+fn what(record: Record, operation: &Operation) -> Record {
+    let record = record.with("mcp_kind", operation.kind.as_str()).with_known("mcp_method", operation.method.as_deref());
+    let name = match operation.target {
+        Some(Target::Tool(_)) => "tool",
+        Some(Target::Prompt(_)) => "prompt",
+        Some(Target::Resource(_)) => "mcp_resource",
+        Some(Target::Task(_)) => "mcp_task",
+        None => return record,
+    };
+    record.with_known(name, operation.target.as_ref().map(Target::name))
+}

@@ -1,0 +1,138 @@
+//! The verdict on a request, and the rules that are about each thing it asks for.
+
+use std::borrow::Cow;
+
+use mcp_core::Operation;
+use oauth_core::denial::{Denial, Reason};
+
+use crate::{
+    matching::{Captures, Target, require_expected_slash},
+    path::Ambiguous,
+    request::Parts,
+    rules::{self, Rule},
+};
+
+/// What is decided, and why.
+#[derive(Debug)]
+pub struct Verdict<'a> {
+    /// The code of the allow, or the denial.
+    pub outcome: Result<&'static str, Denial>,
+    /// The rule that decided; of several, the first that is not met, else the first.
+    pub rule: Option<&'a str>,
+    /// What of a request that asks for several things decided.
+    pub operation: Option<&'a Operation>,
+    /// Further lists for the record, each with its plain name.
+    pub lists: Vec<(&'static str, Vec<Cow<'a, str>>)>,
+    /// Further texts for the record, each with its plain name.
+    pub texts: Vec<(String, String)>,
+    /// Rules in shadow mode and what they would have said, each pair once.
+    pub shadow: Vec<(String, &'static str)>,
+}
+
+/// What of a request is judged; `K` is what the filter kept of its head.
+#[derive(Debug)]
+pub struct Subject<'a, K> {
+    /// What rules look at in its head.
+    pub parts: &'a Parts,
+    /// What it does in MCP; empty if it is not read as one of MCP.
+    pub operations: &'a [Operation],
+    /// What was kept.
+    pub kept: &'a K,
+}
+
+impl<K> Clone for Subject<'_, K> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<K> Copy for Subject<'_, K> {}
+
+/// One thing that a request asks for, and the rules about it.
+#[derive(Debug)]
+pub struct Asked<'a, S> {
+    /// The thing.
+    pub target: Target<'a>,
+    /// The enforcing rule that decides, and the values of its path template.
+    pub rule: Option<(&'a Rule<S>, Captures)>,
+    /// Those in shadow mode before it.
+    pub shadow: Vec<(&'a Rule<S>, Captures)>,
+}
+
+impl<'a, K> Subject<'a, K> {
+    /// The rules about each thing that the request asks for; at least one.
+    ///
+    /// # Errors
+    /// [`Ambiguous`] if the path, or a value of a path template, has several readings for the rules.
+    pub fn asks<S>(self, rules: &'a [Rule<S>]) -> Result<Vec<Asked<'a, S>>, Ambiguous> {
+        let of_operations = self.operations.iter().map(move |operation| self.parts.target_of(operation));
+        let whole = self.operations.is_empty().then(|| self.parts.target());
+        let asked = |target: Target<'a>| {
+            let found = rules::find(rules, target)?;
+            let rule = found.rule.and_then(|position| rules.get(position));
+            require_expected_slash(&self.parts.path, rule.map(|rule| &rule.matches))?;
+            let shadow = found.shadow.into_iter();
+            let shadow = shadow.filter_map(|(position, captures)| Some((rules.get(position)?, captures))).collect();
+            Ok(Asked { target, rule: rule.map(|rule| (rule, found.captures)), shadow })
+        };
+        whole.into_iter().chain(of_operations).map(asked).collect()
+    }
+
+    /// A request that audience-validation let pass without a token: it shows nothing, so no rule can hold for it.
+    pub(super) fn judge_public<S>(self, rules: &'a [Rule<S>]) -> Result<Verdict<'a>, Ambiguous> {
+        let mut verdict = Verdict { outcome: Ok("public"), ..Verdict::undecided() };
+        for asked in self.asks(rules)? {
+            for (rule, _) in &asked.shadow {
+                verdict.shadowed(&rule.name, Reason::TokenNotVerified.code());
+            }
+            if let Some((rule, _)) = asked.rule.filter(|_| verdict.rule.is_none()) {
+                verdict.decided_by(Some(&rule.name), asked.target);
+                verdict.outcome = Err(Denial::plain(Reason::TokenNotVerified));
+            }
+        }
+        Ok(verdict)
+    }
+}
+
+impl<'a> Verdict<'a> {
+    /// Nothing matched so far.
+    #[must_use]
+    pub const fn undecided() -> Self {
+        Self {
+            outcome: Ok("unmatched"),
+            rule: None,
+            operation: None,
+            lists: Vec::new(),
+            texts: Vec::new(),
+            shadow: Vec::new(),
+        }
+    }
+
+    /// Notes which rule decided, or that none did, and about what.
+    pub fn decided_by(&mut self, rule: Option<&'a str>, target: Target<'a>) {
+        self.rule = rule;
+        self.operation = target.operation;
+    }
+
+    /// Notes what a rule in shadow mode would have said.
+    pub fn shadowed(&mut self, rule: &str, code: &'static str) {
+        if !self.shadow.iter().any(|(name, known)| name == rule && *known == code) {
+            self.shadow.push((rule.to_owned(), code));
+        }
+    }
+
+    /// Notes why a request could not be read as one of MCP, for the rules that wanted to know.
+    pub(super) fn note_unread<S>(
+        &mut self,
+        rules: &[Rule<S>],
+        target: Target<'_>,
+        code: &'static str,
+    ) -> Result<(), Ambiguous> {
+        for rule in rules {
+            if rule.matches.expects_mcp(target)? {
+                self.shadowed(&rule.name, code);
+            }
+        }
+        Ok(())
+    }
+}
