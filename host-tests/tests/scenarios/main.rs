@@ -24,6 +24,7 @@ mod mcp_smuggling;
 mod metadata;
 mod operator;
 mod paths;
+mod rar;
 mod requirements;
 mod rotation;
 mod shadow;

@@ -33,9 +33,10 @@ fn examples(path: &str, language: &str) -> Vec<String> {
 }
 
 /// What is shipped, and the modules that it loads.
-const SHIPPED: [(&str, &[&str]); 2] = [
+const SHIPPED: [(&str, &[&str]); 3] = [
     ("envoy/audience-validation.yaml", &["audience_validation"]),
     ("envoy/claim-challenge.yaml", &["audience_validation", "claim_challenge"]),
+    ("envoy/rar-enforcement.yaml", &["audience_validation", "rar_enforcement"]),
 ];
 
 /// A shipped configuration with the modules where the build left them.
@@ -85,6 +86,7 @@ fn every_configuration_in_the_readmes_loads() {
         ("README.md", "audience_validation"),
         ("plugins/audience-validation/README.md", "audience_validation"),
         ("plugins/claim-challenge/README.md", "claim_challenge"),
+        ("plugins/rar-enforcement/README.md", "rar_enforcement"),
     ] {
         for example in examples(readme, "json") {
             let gateway = fourleg_harness::Gateway::chain([plugin_raw(module, example.clone())])
@@ -94,7 +96,8 @@ fn every_configuration_in_the_readmes_loads() {
             }
         }
     }
-    for readme in ["plugins/audience-validation/README.md", "plugins/claim-challenge/README.md"] {
+    for name in ["audience-validation", "claim-challenge", "rar-enforcement"] {
+        let readme = &*format!("plugins/{name}/README.md");
         assert!(!examples(readme, "json").is_empty());
     }
 }
@@ -183,6 +186,37 @@ mod on_envoy {
             assert!(line.contains(&format!("fourleg_code=\"{code}\"")), "{line}");
             assert!(line.ends_with(&format!(" {count}")), "{line}");
         }
+    }
+
+    /// RAR-13
+    #[test]
+    fn the_shipped_payment_rule_enforces_the_amount() {
+        let envoy = provision(&|_| {}).unwrap();
+        let identity_provider =
+            IdentityProvider::builder().issuer("https://idp.example/realms/agents").start().unwrap();
+        let upstream = EchoUpstream::start().unwrap();
+        let yaml = shipped_in_the_lab(SHIPPED[2], &upstream, &identity_provider);
+        let mut running = launch(&envoy, &Config::Yaml(yaml), 1).unwrap();
+        let send = |amount: u64| {
+            let granted = json!([{"type": "payment", "currency": "EUR", "max_amount": 100, "creditor": "DE02"}]);
+            let token = identity_provider.mint("https://tools.example/mcp").access_token().scope("tools:read");
+            let token = token.claim("authorization_details", granted).sign_with(&identity_provider.signing_key());
+            let arguments = json!({"amount": amount, "creditor": "DE02"});
+            let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "pay", "arguments": arguments}});
+            let Request { method, path, headers, chunks, .. } = post("/mcp").json(&call).bearer(&token);
+            let authority = b"tools.example".to_vec();
+            let wire = WireRequest { method, path, authority, headers, chunks, ..WireRequest::default() };
+            raw_client::send(running.address(), &wire, Duration::from_secs(10)).unwrap().status
+        };
+        assert_eq!((send(100), send(101)), (200, 401));
+        let metrics = running.admin_get("/stats/prometheus").unwrap().text();
+        let counted = |line: &str| {
+            line.contains("fourleg_rar_enforcement_decisions_total{")
+                && line.contains("fourleg_code=\"insufficient_authorization\"")
+        };
+        assert!(metrics.lines().any(counted), "{metrics}");
+        let logs = running.stop().join("\n");
+        assert!(logs.contains("\"details_needed\":[\"payment\"]") && logs.contains("\"tool\":\"pay\""), "{logs}");
     }
 
     #[test]

@@ -122,7 +122,8 @@ fn run() -> Result<()> {
         Task::Schema => {
             let mut command = Cargo::host(&root).command();
             command
-                .args(["test", "--package", "audience-validation", "--package", "claim-challenge", "schema"])
+                .args(["test", "--package", "audience-validation", "--package", "claim-challenge"])
+                .args(["--package", "rar-enforcement", "schema"])
                 .env("FOURLEG_WRITE_SCHEMA", "1");
             command::run(&mut command)
         }

@@ -1,0 +1,208 @@
+//! The configuration: raw, and as settings.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use filter_kit::{
+    cors::RawCors,
+    flow::{BodyMode, Common, RawCommon, RawMcp, Unmatched},
+    matching::{Match, Members, RawMatch},
+    rules::{self, Mode, Rule, Written},
+    token_source::RawTokenSource,
+};
+use oauth_core::{
+    authorization_details::{Named, Offered, RawType, RawWanted, Types, WantedTemplate},
+    config::{self, Problems, at},
+};
+use serde::Deserialize;
+
+use crate::arguments::Others;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default)]
+struct RawConfig {
+    token: Option<RawTokenSource>,
+    clock_skew_seconds: Option<u64>,
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
+    types: Option<BTreeMap<String, RawType>>,
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
+    rules: Option<Vec<RawRarRule>>,
+    unmatched: Option<Unmatched>,
+    error_code: Option<String>,
+    remediation: Option<bool>,
+    introspection: Option<RawIntrospection>,
+    body_mode: Option<BodyMode>,
+    cors: Option<RawCors>,
+    mcp: Option<RawMcp>,
+}
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[serde(deny_unknown_fields, default, expecting = "an object as {\"name\": …, \"match\": …, \"require\": …}")]
+struct RawRarRule {
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
+    name: Option<String>,
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
+    #[serde(rename = "match")]
+    matches: Option<RawMatch>,
+    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
+    require: Option<RawWanted>,
+    arguments: Option<Others>,
+    mode: Option<Mode>,
+}
+
+/// Part of the contract, and not supported yet.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
+#[serde(default)]
+struct RawIntrospection {}
+
+/// What the filter enforces.
+#[derive(Debug)]
+pub struct Settings {
+    pub(crate) common: Common,
+    pub(crate) types: Types,
+    pub(crate) rules: Vec<Rule<Requirement>>,
+    pub(crate) unmatched: Unmatched,
+    pub(crate) error_code: String,
+    pub(crate) remediation: bool,
+    /// What of requests' heads the rules compare.
+    pub(crate) named: Named,
+}
+
+/// What a rule requires.
+#[derive(Clone, Debug)]
+pub struct Requirement {
+    pub(crate) wanted: WantedTemplate,
+    /// The arguments that it compares: for each the steps to it.
+    pub(crate) arguments: Vec<Vec<String>>,
+    pub(crate) others: Others,
+}
+
+/// draft-ietf-oauth-rar-metadata.
+const DEFAULT_ERROR_CODE: &str = "insufficient_authorization";
+
+/// Longer ones are no error codes.
+const MAX_ERROR_CODE_BYTES: usize = 64;
+
+impl Settings {
+    /// Reads a configuration document.
+    ///
+    /// # Errors
+    /// Every mistake in it.
+    pub fn read(document: &[u8]) -> Result<Self, Problems> {
+        let (raw, mut problems) = config::read::<RawConfig>(document);
+        let mut settings = raw.map(|raw| raw.settings(&mut problems));
+        if let Some(settings) = &mut settings {
+            settings.common.keep_notes(&problems);
+        }
+        problems.into_result(settings)
+    }
+}
+
+/// The JSON Schema of the configuration.
+#[cfg(not(target_family = "wasm"))]
+#[must_use]
+pub fn schema() -> String {
+    filter_kit::schema::of::<RawConfig>("rar-enforcement", Members::HttpAndMcp)
+}
+
+impl RawConfig {
+    fn settings(&self, problems: &mut Problems) -> Settings {
+        problems.not_supported("introspection", self.introspection.as_ref());
+        let raw_types = problems.required("types", self.types.as_ref(), "the types of authorization details");
+        let types = raw_types.map(|raw| Types::settings(raw, "types", problems)).unwrap_or_default();
+        for name in types.names().filter(|name| types.is_single_use(name)) {
+            // Ignoring it would let a token be used again.
+            problems.not_supported(at(&at("types", name), "single_use"), Some(&name));
+        }
+        let unmatched = self.unmatched.unwrap_or(Unmatched::Deny);
+        let rules = self.rules(&types, unmatched, problems);
+        let common = RawCommon {
+            token: self.token.as_ref(),
+            clock_skew_seconds: self.clock_skew_seconds,
+            cors: self.cors.as_ref(),
+            mcp: self.mcp.as_ref(),
+            body_mode: self.body_mode,
+        };
+        let common = common.settings(rules.iter().map(|rule| &rule.matches), problems);
+        let looks_at_arguments =
+            |rule: &Rule<Requirement>| !rule.require.arguments.is_empty() || rule.require.others == Others::Closed;
+        if self.body_mode == Some(BodyMode::HeadersOnly) && rules.iter().any(looks_at_arguments) {
+            problems.add("body_mode", "shows no arguments, which rules look at: expected hold_headers or hold_body");
+        }
+        for name in types.names() {
+            if !rules.iter().any(|rule| rule.require.wanted.type_name() == name) && !problems.has_below("rules") {
+                problems.note(at("types", name), "is not used: no rule requires it");
+            }
+        }
+        let mut named = Named::default();
+        rules.iter().for_each(|rule| rule.require.wanted.note(&mut named));
+        let error_code = self.error_code.clone().unwrap_or_else(|| DEFAULT_ERROR_CODE.to_owned());
+        let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
+        if error_code.is_empty() || error_code.len() > MAX_ERROR_CODE_BYTES || !error_code.bytes().all(plain) {
+            problems.add("error_code", "is no error code: expected one as \"insufficient_authorization\"");
+        }
+        let remediation = self.remediation.unwrap_or(true);
+        Settings { common, types, rules, unmatched, error_code, remediation, named }
+    }
+
+    fn rules(&self, types: &Types, unmatched: Unmatched, problems: &mut Problems) -> Vec<Rule<Requirement>> {
+        if self.rules.as_ref().is_some_and(Vec::is_empty) {
+            problems.add("rules", "is empty: expected at least one rule");
+        }
+        let raw = problems.required("rules", self.rules.as_deref(), "a list of rules").unwrap_or_default();
+        let written = raw.iter().map(RawRarRule::written);
+        let rest_is_denied = unmatched == Unmatched::Deny;
+        rules::settings(
+            written,
+            Members::HttpAndMcp,
+            rest_is_denied,
+            "rules",
+            problems,
+            |raw, block, place, problems| {
+                let rule_place = place.strip_suffix(".require").unwrap_or(place);
+                let Some((wanted, others)) = raw else { return Requirement::unsound() };
+                let Some(block) = block else { return Requirement::unsound() };
+                Common::note_pathless(block, rule_place, problems);
+                let wanted = wanted.settings(types, &offered(block), place, problems);
+                let mut named = Named::default();
+                wanted.note(&mut named);
+                if others.is_some() && !block.can_have_arguments() {
+                    problems.add(
+                        at(rule_place, "arguments"),
+                        "is about nothing: expected a match that is about tools or prompts",
+                    );
+                }
+                let default = if named.arguments.is_empty() { Others::Open } else { Others::Closed };
+                Requirement { wanted, arguments: named.arguments, others: others.unwrap_or(default) }
+            },
+        )
+    }
+}
+
+impl RawRarRule {
+    fn written(&self) -> Written<'_, (&RawWanted, Option<Others>)> {
+        Written {
+            name: self.name.as_ref(),
+            matches: self.matches.as_ref(),
+            require: self.require.as_ref().map(|wanted| (wanted, self.arguments)),
+            mode: self.mode,
+        }
+    }
+}
+
+impl Requirement {
+    /// Stands in where a mistake was noted already.
+    fn unsound() -> Self {
+        Self { wanted: WantedTemplate::default(), arguments: Vec::new(), others: Others::Open }
+    }
+}
+
+fn offered(block: &Match) -> Offered {
+    let variables: BTreeSet<String> = block.variables().map(str::to_owned).collect();
+    Offered { variables, tool: block.can_name_tools(), arguments: block.can_have_arguments() }
+}
+
+#[cfg(test)]
+mod tests;
