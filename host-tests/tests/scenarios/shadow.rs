@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fourleg_harness::{Outcome, Protocol, Request, Running, get, post, request};
+use fourleg_harness::{Gateway, Outcome, Protocol, Request, Running, get, plugin, post, request};
 use fourleg_lab::mint::{Algorithm, stranger};
 use fourleg_tests::scenarios;
 use serde_json::{Value, json};
@@ -111,6 +111,23 @@ scenarios! {
         gateway.send(post("/users/alice").bearer(&token)).allowed();
         gateway.send(post("/users/bob").bearer(&token)).denied_with(403);
         gateway.send(get("/users/bob").bearer(&token)).allowed();
+    }
+
+    fn a_trial_is_judged_by_the_values_of_its_own_template(runner) {
+        let rule = |name: &str, mode: &str, template: &str| json!({
+            "name": name, "mode": mode, "match": {"path": {"template": template}}, "require": {"subject_equals": ["{path.user}"]},
+        });
+        let ours = plugin("audience_validation", with_rules(&json!([
+            rule("trial", "shadow", "/users/{user}/{other}"), rule("swapped", "shadow", "/users/{other}/{user}"),
+            rule("own", "enforce", "/users/{user}/{file}"),
+        ])));
+        let copy = json!({"copy_property": {"path": ["fourleg.audit.audience_validation"], "header": "x-saw"}});
+        let telltale = plugin("driver_probe", json!({"routes": {"/users/alice/bob": [copy, {"allow": {}}]}}));
+        let gateway = runner.start(Gateway::chain([ours, telltale])).unwrap();
+        let outcome = gateway.send(get("/users/alice/bob").bearer(&good(&*gateway).scope("base").sign()));
+        let record: Value = serde_json::from_str(&outcome.allowed().header_text("x-saw").unwrap()).unwrap();
+        let expected = json!([{"rule": "trial", "code": "ok"}, {"rule": "swapped", "code": "subject_mismatch"}]);
+        assert_eq!(record["shadow"], expected);
     }
 
     fn in_shadow_mode_everything_passes_and_nothing_of_ours_goes_with_it(runner) {

@@ -54,7 +54,7 @@ pub struct Waiting {
     resource: usize,
     /// By position in the resource's rules: the first enforcing one that matches, and those in shadow mode before it.
     rule: Option<usize>,
-    shadow_rules: Vec<usize>,
+    shadow_rules: Vec<(usize, Captures)>,
     captures: Captures,
     /// What the route adds.
     named: Vec<String>,
@@ -188,12 +188,15 @@ fn admit<'a>(settings: &'a Settings, request: &RequestHead) -> Result<Admitted, 
         }
     }
     let found = resource_of(settings, target).map_err(ambiguous)?;
-    let (position, resource, mut captures) = found.ok_or_else(|| plain(Reason::ResourceUnknown))?;
+    let (position, resource, captures) = found.ok_or_else(|| plain(Reason::ResourceUnknown))?;
     let challenged = |reason| (Denial::challenged(reason, challenge(resource)), Some(resource));
     let rules::Found { rule, shadow, captures: of_rule } = rules::find(&resource.rules, target).map_err(ambiguous)?;
     let deciding = rule.and_then(|rule| resource.rules.get(rule)).map(|rule| &rule.matches);
     require_expected_slash(&parts.path, deciding.into_iter().chain(&resource.protected.matches)).map_err(ambiguous)?;
-    captures.splice(0..0, of_rule);
+    // A rule's own variables come before those of its resource.
+    let with_resource = |of_rule: Captures| of_rule.into_iter().chain(captures.iter().cloned()).collect::<Captures>();
+    let shadow_rules = shadow.into_iter().map(|(rule, of_rule)| (rule, with_resource(of_rule))).collect();
+    let captures = with_resource(of_rule);
     let authorization: Vec<&[u8]> = request.fields().all("authorization").collect();
     let token = match credential::bearer(&authorization).map_err(challenged)? {
         Credential::Bearer(token) => token.to_owned(),
@@ -207,7 +210,7 @@ fn admit<'a>(settings: &'a Settings, request: &RequestHead) -> Result<Admitted, 
         about: About::default(),
         resource: position,
         rule,
-        shadow_rules: shadow.into_iter().map(|(position, _)| position).collect(),
+        shadow_rules,
         captures,
         named,
         source,
@@ -280,7 +283,7 @@ fn judge(settings: &Settings, learned: &mut Learned, mut waiting: Waiting, now: 
             .with_needed(demand.scopes())
             .with_shadow(&shadow)
     };
-    match check.require(&demand) {
+    match check.require(&demand, &waiting.captures) {
         Ok(()) => allow(settings, &about, resource, &waiting.token, &authenticated, record, now),
         Err(denial) => conclude(settings, &about, denial, record, now),
     }
@@ -305,12 +308,12 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn require(&self, demand: &Demand<'_>) -> Result<(), Denial> {
+    fn require(&self, demand: &Demand<'_>, captures: &Captures) -> Result<(), Denial> {
         let token = &self.authenticated.token;
         let challenged = |reason| Denial::challenged(reason, challenge(self.resource));
         require_audience_by(self.settings.audience_comparison, token, self.audiences, self.settings.strict_audience)
             .map_err(challenged)?;
-        let facts = Facts { captures: &self.waiting.captures, source: self.waiting.source };
+        let facts = Facts { captures, source: self.waiting.source };
         demand.check(token, &facts).map_err(challenged)?;
         demand.check_scopes(token, &self.settings.scope_hierarchy).map_err(|_| {
             // COR-12: the client is told all that the operation needs, not what it lacks.
@@ -322,13 +325,13 @@ impl Check<'_> {
 
     /// What each matching rule in shadow mode would have said.
     fn shadow_verdicts(&self) -> Vec<(String, &'static str)> {
-        let rules = self.waiting.shadow_rules.iter().filter_map(|rule| self.resource.rules.get(*rule));
-        let verdict = |rule: &Rule| {
+        let verdict = |(position, captures): &(usize, Captures)| {
+            let rule = self.resource.rules.get(*position)?;
             let demand = demand(self.settings, self.resource, Some(rule), &self.waiting.named);
-            let code = self.require(&demand).map_or_else(|denial| denial.reason().code(), |()| "ok");
-            (rule.name.clone(), code)
+            let code = self.require(&demand, captures).map_or_else(|denial| denial.reason().code(), |()| "ok");
+            Some((rule.name.clone(), code))
         };
-        rules.map(verdict).collect()
+        self.waiting.shadow_rules.iter().filter_map(verdict).collect()
     }
 }
 
