@@ -108,32 +108,20 @@ impl RawConfig {
     }
 
     fn rules(&self, style: Style, problems: &mut Problems) -> Vec<Rule<StepUp>> {
-        if self.rules.as_ref().is_some_and(Vec::is_empty) {
-            problems.add("rules", "is empty: expected at least one rule");
-        }
-        let raw = problems.required("rules", self.rules.as_deref(), "a list of rules").unwrap_or_default();
+        let raw = rules::required(self.rules.as_deref(), "rules", problems);
         let rest_is_denied = self.unmatched == Some(Unmatched::Deny);
         let written = raw.iter().map(RawRule::written);
-        rules::settings(
-            written,
-            Members::HttpAndMcp,
-            rest_is_denied,
-            "rules",
-            problems,
-            |raw, block, place, problems| {
-                if let Some(block) = block {
-                    Common::note_pathless(block, place.strip_suffix(".require").unwrap_or(place), problems);
-                }
-                let require = raw.map(|raw| raw.settings(place, problems)).unwrap_or_default();
-                for member in require.cannot_be_asked(style) {
-                    problems.note(
-                    at(place, member),
+        rules::settings(written, Members::HttpAndMcp, rest_is_denied, "rules", problems, |raw, _, place, problems| {
+            let place = at(place, "require");
+            let require = raw.map(|raw| raw.settings(&place, problems)).unwrap_or_default();
+            for member in require.cannot_be_asked(style) {
+                problems.note(
+                    at(&place, member),
                     "cannot be asked for by a challenge of this style: who lacks it is denied and not told how to get it",
                 );
-                }
-                require
-            },
-        )
+            }
+            require
+        })
     }
 
     fn asking(&self, problems: &mut Problems) -> Asking {

@@ -148,10 +148,7 @@ impl RawConfig {
     }
 
     fn rules(&self, types: &Types, unmatched: Unmatched, problems: &mut Problems) -> Vec<Rule<Requirement>> {
-        if self.rules.as_ref().is_some_and(Vec::is_empty) {
-            problems.add("rules", "is empty: expected at least one rule");
-        }
-        let raw = problems.required("rules", self.rules.as_deref(), "a list of rules").unwrap_or_default();
+        let raw = rules::required(self.rules.as_deref(), "rules", problems);
         let written = raw.iter().map(RawRarRule::written);
         let rest_is_denied = unmatched == Unmatched::Deny;
         rules::settings(
@@ -161,16 +158,14 @@ impl RawConfig {
             "rules",
             problems,
             |raw, block, place, problems| {
-                let rule_place = place.strip_suffix(".require").unwrap_or(place);
                 let Some((wanted, others)) = raw else { return Requirement::unsound() };
                 let Some(block) = block else { return Requirement::unsound() };
-                Common::note_pathless(block, rule_place, problems);
-                let wanted = wanted.settings(types, &offered(block), place, problems);
+                let wanted = wanted.settings(types, &offered(block), &at(place, "require"), problems);
                 let mut named = Named::default();
                 wanted.note(&mut named);
                 if others.is_some() && !block.can_have_arguments() {
                     problems.add(
-                        at(rule_place, "arguments"),
+                        at(place, "arguments"),
                         "is about nothing: expected a match that is about tools or prompts",
                     );
                 }

@@ -95,14 +95,13 @@ impl RawResource {
             if let (Some(resource), Some(block)) = (resource, block)
                 && !resource.paths_meet(block)
             {
-                let rule = place.strip_suffix(".require").unwrap_or(place);
                 problems.add(
-                    at(&at(rule, "match"), "path"),
+                    at(&at(place, "match"), "path"),
                     "lies outside of the resource's path, so the rule is never reached: expected a whole path within it",
                 );
             }
             let own = block.into_iter().flat_map(Match::variables);
-            requirement(raw, &own.chain(variables.iter().copied()).collect::<Vec<_>>(), place, problems)
+            requirement(raw, &own.chain(variables.iter().copied()).collect::<Vec<_>>(), &at(place, "require"), problems)
         })
     }
 }

@@ -73,8 +73,17 @@ pub struct Found {
     pub captures: Captures,
 }
 
+/// The rules of a filter that is nothing without them; notes if there are none.
+pub fn required<'r, R>(raw: Option<&'r [R]>, place: &str, problems: &mut Problems) -> &'r [R] {
+    let rules = problems.required(place, raw, "a list of rules");
+    if rules.is_some_and(<[R]>::is_empty) {
+        problems.add(place, "is empty: expected at least one rule");
+    }
+    rules.unwrap_or_default()
+}
+
 /// Checks a list of rules and what is wrong between them; notes every mistake below `place`. `require` makes a rule's
-/// requirement of its `require`, its match if that is sound, and the place.
+/// requirement of its `require`, its match if that is sound, and the rule's place.
 ///
 /// `members` says what a match may name; `rest_is_denied` says that what no rule matches is denied.
 pub fn settings<'a, R, S>(
@@ -139,7 +148,13 @@ impl<R> Written<'_, R> {
         let raw = problems.required(at(place, "require"), self.require, "what the rule requires, as {\"scopes\": […]}");
         let matches = problems.required(at(place, "match"), self.matches, "a match");
         let matches = matches.and_then(|raw| raw.settings(members, &at(place, "match"), problems));
-        let require = require(raw, matches.as_ref(), &at(place, "require"), problems);
+        if matches.as_ref().is_some_and(|block| block.names_operations() && block.is_about_every_path()) {
+            problems.note(
+                at(place, "match"),
+                "has mcp and no path, so every request must be one of MCP: prefer the path of the endpoint",
+            );
+        }
+        let require = require(raw, matches.as_ref(), place, problems);
         Some(Rule { name: name?, matches: matches?, require, mode: self.mode.unwrap_or_default() })
     }
 }

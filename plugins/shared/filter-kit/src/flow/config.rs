@@ -137,16 +137,6 @@ impl Common {
     pub fn keep_notes(&mut self, problems: &Problems) {
         self.notes = problems.notes().iter().map(|note| format!("{} {}", note.path, note.message)).collect();
     }
-
-    /// Notes a rule whose match makes every request one of MCP. `place` is the rule's.
-    pub fn note_pathless(block: &Match, place: &str, problems: &mut Problems) {
-        if block.names_operations() && block.is_about_every_path() {
-            problems.note(
-                at(place, "match"),
-                "has mcp and no path, so every request must be one of MCP: prefer the path of the endpoint",
-            );
-        }
-    }
 }
 
 impl RawMcp {
