@@ -94,10 +94,15 @@ scenarios! {
             gateway.send(get(format!("/mcp/search?{query}")).bearer(&tree)).allowed();
         }
         gateway.send(get("/mcp/search?dir=/b").bearer(&tree)).denied_with(401);
-        for query in ["", "dir=", "dir=/a&dir=/b", "dir=/a&Dir=/b", "dir=/a&dir[]=/b", "dir=/a/../b", "dir=/a%252fb", "dir=/a;dir=/b", "dir=/a/b/"] {
+        for query in ["", "dir=", "dir=/a&dir=/b", "dir=/a&Dir=/b", "dir=/a&dir[]=/b", "dir=/a/../b", "dir=/a%252fb", "dir=/a;dir=/b", "dir=/a/b/",
+            "dir=/a&+dir=/b", "dir=/a&[dir]=/b", "dir=/a&dir]=/b", "dir=/a&dir%00x=/b", "dir=/a&dir.x=/b"] {
             let outcome = gateway.send(get(format!("/mcp/search?{query}")).bearer(&tree));
             outcome.denied_with(403).has_code("requirement_unfilled").never_reached_upstream();
         }
+        let form = get("/mcp/search?dir=/a").header("content-type", "application/x-www-form-urlencoded").body("dir=/b");
+        gateway.send(form.bearer(&tree)).denied_with(403).has_code("requirement_unfilled").never_reached_upstream();
+        let other_method = get("/mcp/search?dir=/a&_method=DELETE").bearer(&tree);
+        gateway.send(other_method).denied_with(400).has_code("method_override").never_reached_upstream();
         let tenant = token(&*gateway, R, json!([{"type": "file_access", "actions": ["read"], "identifier": "a"}]));
         gateway.send(get("/mcp/tenant").header("x-tenant", "a").bearer(&tenant)).allowed();
         gateway.send(get("/mcp/tenant").header("x-tenant", "b").bearer(&tenant)).denied_with(401);

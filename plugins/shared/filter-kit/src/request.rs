@@ -163,10 +163,11 @@ impl RequestHead {
         self.ends_with_headers
     }
 
-    /// Whether a field asks a server behind us to treat the request as another method than the one judged here.
+    /// Whether a field, or a parameter of the query, asks a server behind us to treat the request as another method than
+    /// the one judged here.
     #[must_use]
     pub fn overrides_method(&self) -> bool {
-        self.has_one_of(&METHOD_OVERRIDES)
+        self.has_one_of(&METHOD_OVERRIDES) || self.has_parameter(&METHOD_PARAMETERS)
     }
 
     /// Whether a field asks a server behind us to treat the request as one for another path than the one judged here.
@@ -185,8 +186,8 @@ impl RequestHead {
         self.fields.iter().any(|(field, _)| names.iter().any(|name| same_name(field, name)))
     }
 
-    /// The names of fields that only Fourleg may set (`x-fourleg-…`), look-alikes with `_` for `-` included, since
-    /// CGI-like servers read both as one.
+    /// The names of fields that only Fourleg may set (`x-fourleg-…`), look-alikes with `_` or other signs for `-` included,
+    /// since CGI-like servers read them as one.
     pub fn identity_fields(&self) -> impl Iterator<Item = &[u8]> {
         identity_fields(&self.fields)
     }
@@ -206,14 +207,17 @@ const IDENTITY_PREFIX: &str = "x-fourleg-";
 const METHOD_OVERRIDES: [&str; 4] =
     ["x-http-method-override", "x-http-method", "x-method-override", "x-http-methodoverride"];
 
+/// The parameters that common frameworks read as another method, wherever they find them.
+const METHOD_PARAMETERS: [&str; 2] = ["_method", "_httpmethod"];
+
 /// What common frameworks read as another path.
 const PATH_OVERRIDES: [&str; 2] = ["x-original-url", "x-rewrite-url"];
 
-/// Compares without case and with `_` equal to `-`.
+/// Compares without case, and as CGI-like servers do: whatever is no letter and no digit is the same to some.
 fn same_name(field: &[u8], name: &str) -> bool {
     field.len() == name.len()
         && field.iter().zip(name.bytes()).all(|(a, b)| {
-            let a = if *a == b'_' { b'-' } else { a.to_ascii_lowercase() };
+            let a = if a.is_ascii_alphanumeric() { a.to_ascii_lowercase() } else { b'-' };
             a == b
         })
 }
@@ -278,18 +282,44 @@ mod tests {
 
     #[test]
     fn sees_method_overrides_in_any_spelling() {
-        for name in ["x-http-method-override", "X-HTTP-Method", "x_http_method_override", "X-Method_Override"] {
+        for name in
+            ["x-http-method-override", "X-HTTP-Method", "x_http_method_override", "X-Method_Override", "x.http.method"]
+        {
             assert!(head(&[(name, "DELETE")]).overrides_method(), "{name}");
         }
         assert!(!head(&[("x-http-methods", "DELETE")]).overrides_method());
+        for query in [
+            "_method=DELETE",
+            "a=1&_method=PUT",
+            "_METHOD=DELETE",
+            "%5fmethod=DELETE",
+            "a=1;_method=DELETE",
+            ".method=DELETE",
+            "+_method=DELETE",
+            "[method=DELETE",
+            "[_method]=DELETE",
+            "_method%00x=DELETE",
+            "_HttpMethod=PATCH",
+            "_method",
+        ] {
+            assert!(head(&[(":path", &format!("/a?{query}"))]).overrides_method(), "{query}");
+        }
+        for path in ["/a", "/a?method=DELETE", "/_method=DELETE", "/a?x=_method", "/a?my_method=x", "/a?_methods=x"] {
+            assert!(!head(&[(":path", path)]).overrides_method(), "{path}");
+        }
         assert!(head(&[("X_Original_URL", "/x")]).overrides_path() && !head(&[("x-original", "/x")]).overrides_path());
     }
 
     /// SMG-06
     #[test]
     fn finds_identity_fields_and_their_look_alikes() {
-        let head =
-            head(&[("x-fourleg-claims", "a"), ("X_Fourleg_claims", "b"), ("x-fourlegs", "c"), ("x-fourleg", "d")]);
-        assert_eq!(head.identity_fields().collect::<Vec<_>>(), [&b"x-fourleg-claims"[..], b"X_Fourleg_claims"]);
+        let head = head(&[
+            ("x-fourleg-claims", "a"),
+            ("X_Fourleg_claims", "b"),
+            ("x.fourleg!claims", "c"),
+            ("x-fourlegs", "d"),
+        ]);
+        let found: Vec<&[u8]> = head.identity_fields().collect();
+        assert_eq!(found, [&b"x-fourleg-claims"[..], b"X_Fourleg_claims", b"x.fourleg!claims"]);
     }
 }

@@ -7,26 +7,24 @@ use super::{RequestHead, same_name};
 
 impl RequestHead {
     /// The value of a query parameter, decoded once. `None` unless there is one of the name, and no reader could find
-    /// another: none whose name differs in case or punctuation or by an index, no `;`, nothing encoded twice, no `+`,
-    /// which is a space to some only.
+    /// another: none whose name some reader takes for it ([`could_be_taken_for`]), no `;`, nothing encoded twice, no `+`
+    /// in the value, which is a space to some only, and no form beside it.
     #[must_use]
     pub fn parameter(&self, name: &str) -> Option<String> {
         let target = std::str::from_utf8(self.fields.only(":path")?).ok()?;
         let (_, query) = target.split_once('?')?;
-        if query.contains([';', '#']) {
+        if query.contains([';', '#']) || self.may_bring_a_form() {
             return None;
         }
         let mut found = None;
         for pair in query.split('&') {
             let (key, value) = pair.split_once('=').unwrap_or((pair, ""));
             let key = decode_once(key).ok()?;
-            // `x[]`, `x[0]`, `x.y` and `x y` become `x` or `x_y` for some.
-            let plain = key.split('[').next().unwrap_or_default().replace('.', "_");
             if key == name {
                 if found.replace(value).is_some() {
                     return None;
                 }
-            } else if plain == name || resembles(&plain, &name.replace('.', "_")) || key.contains('%') {
+            } else if could_be_taken_for(&key, name) {
                 return None;
             }
         }
@@ -36,7 +34,27 @@ impl RequestHead {
         is_plain.then(|| value.into_owned())
     }
 
-    /// The value of a header field. `None` unless there is one of the name (`_` being `-` to some), it is plain text, and
+    /// Whether a body comes that is a form, or could be taken for one: then many a server reads parameters from both,
+    /// and prefers those of the form.
+    fn may_bring_a_form(&self) -> bool {
+        let is_none = |kind: &[u8]| !kind.to_ascii_lowercase().windows(4).any(|part| part == b"form");
+        !self.ends_with_headers && !self.fields.only("content-type").is_some_and(is_none)
+    }
+
+    /// Whether the query has a parameter that some reader calls by one of these names, in lower case.
+    pub(super) fn has_parameter(&self, names: &[&str]) -> bool {
+        let query = self.fields.only(":path").and_then(|target| target.splitn(2, |byte| *byte == b'?').nth(1));
+        let pairs = query.into_iter().flat_map(|query| query.split(|byte| matches!(byte, b'&' | b';')));
+        let keys = pairs.filter_map(|pair| std::str::from_utf8(pair.split(|byte| *byte == b'=').next()?).ok());
+        keys.filter_map(|key| decode_once(key).ok()).any(|key| {
+            let key = key.split('\0').next().unwrap_or_default().trim_start_matches([' ', '+']);
+            let as_in_php = key.replace(['[', '.', ' ', '+'], "_");
+            let without_brackets = key.trim_matches(['[', ']']);
+            names.iter().any(|name| [&as_in_php, without_brackets].iter().any(|key| key.eq_ignore_ascii_case(name)))
+        })
+    }
+
+    /// The value of a header field. `None` unless there is one of the name (whatever is no letter and no digit being `-` to some), it is plain text, and
     /// it cannot be several in one, which proxies join by commas (RFC 9110 §5.3).
     #[must_use]
     pub fn plain_field(&self, name: &str) -> Option<&str> {
@@ -47,6 +65,22 @@ impl RequestHead {
         let is_plain = |byte: u8| matches!(byte, b' '..=b'~') && byte != b',';
         (is_only && !value.is_empty() && value.bytes().all(is_plain)).then_some(value)
     }
+}
+
+/// Whether some reader could take the parameter `key`, decoded once, for the parameter `name`. Case and punctuation are
+/// ignored by some, dots and brackets lead to members, or are left out, or become `_`; a `+` is a space, which is
+/// left out in front; what follows a NUL is cut off; and what is still encoded is decoded again.
+fn could_be_taken_for(key: &str, name: &str) -> bool {
+    let squeezed = |text: &str| text.replace(['[', ']', '.', '+'], "");
+    let name = squeezed(name);
+    let is_name = |text: &str| {
+        let text = squeezed(text);
+        text == name || resembles(&text, &name)
+    };
+    let ends = key.match_indices(['[', ']', '.']).map(|(end, _)| end);
+    key.contains(|character: char| character == '%' || character.is_control())
+        || is_name(key)
+        || ends.filter_map(|end| key.get(..end)).any(is_name)
 }
 
 #[cfg(test)]
@@ -98,10 +132,52 @@ mod tests {
             "%zz=1&max_x=1",
             "max_x=1&max%20x=2",
             "max_x=1#max_x=2",
+            // PHP leaves out a space in front, makes one inside a `_`, like a bracket that is not closed, and ends at a NUL.
+            "max_x=1&+max_x=2",
+            "max_x=1&max+x=2",
+            "max_x=1&max[x=2",
+            "max_x=1&max%5Bx=2",
+            "max_x=1&max_x%00y=2",
+            // Rack and qs leave out brackets around a name, and qs can take what follows a dot for a member.
+            "max_x=1&[max_x]=2",
+            "max_x=1&[max_x][]=2",
+            "max_x=1&]max_x=2",
+            "max_x=1&max_x]=2",
+            "max_x=1&max_x.y=2",
         ] {
             assert_eq!(read(query), None, "{query}");
         }
         assert_eq!(head("/a", &[]).parameter("max_x"), None);
+    }
+
+    #[test]
+    fn a_name_with_a_dot_is_a_name_like_others() {
+        let read = |query: &str| head(&format!("/a?{query}"), &[]).parameter("page.size");
+        assert_eq!(read("page.size=1&page=2&page.number=3").as_deref(), Some("1"));
+        for other in ["page[size]", "page_size", "page.size[]", "page.size.x", "pageSize"] {
+            assert_eq!(read(&format!("page.size=1&{other}=2")), None, "{other}");
+        }
+    }
+
+    /// Where a form comes with the request, many a server reads parameters from both, and takes the form's.
+    #[test]
+    fn beside_a_form_no_parameter_is_read() {
+        let read = |fields: &[(&str, &str)], is_whole: bool| {
+            let all = [&[(":path", "/a?x=1")], fields].concat();
+            let fields = all.iter().map(|(name, value)| (name.as_bytes().to_vec(), value.as_bytes().to_vec()));
+            RequestHead::new(fields.collect(), is_whole).parameter("x")
+        };
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        assert!(read(&[("content-type", "application/json")], false).is_some());
+        assert!(read(&[form], true).is_some(), "nothing comes");
+        for fields in [
+            &[form] as &[(&str, &str)],
+            &[("content-type", "Multipart/Form-Data; boundary=x")],
+            &[("content-type", "application/json"), form],
+            &[],
+        ] {
+            assert_eq!(read(fields, false), None, "{fields:?}");
+        }
     }
 
     #[test]
@@ -114,6 +190,8 @@ mod tests {
             &[("x-tenant", "a,b")],
             &[("x-tenant", "")],
             &[("x-tenant", "a"), ("x_tenant", "b")],
+            // For CGI, some servers write `_` for whatever is no letter and no digit.
+            &[("x-tenant", "a"), ("x.tenant", "b")],
             &[("x_tenant", "b")],
             &[("x-tenant", "\u{e9}")],
             &[("x-tenant", "a\tb")],
