@@ -104,6 +104,11 @@ mod tests {
             (r#"{"max_amount":1,"maxAmount":1000}"#, "/max_amount"),
             (r#"{"a":{"b":1,"B":2}}"#, "/a/b"),
             (r#"{"a":1}"#, "/a/b"),
+            // Readers that keep texts as C does end them at the NUL.
+            (r#"{"amount":1,"amount\u0000x":1000}"#, "/amount"),
+            // JavaScript trims the byte order mark.
+            (r#"{"amount":1,"\ufeffamount":1000}"#, "/amount"),
+            (r#"{"amount":1,"amo\u200bunt":1000}"#, "/amount"),
         ] {
             assert!(!allow(Others::Open, arguments, &[named]), "{arguments}");
         }

@@ -171,11 +171,9 @@ impl Named {
     }
 }
 
-/// Whether a server that trims names, or cuts them at a NUL, takes the same one. JavaScript trims the byte order mark,
-/// and older systems more that is not seen and that Unicode does not call white space any more.
+/// Whether a server that trims names, or cuts them at a NUL, takes the same one.
 pub(crate) fn is_plain_name(name: &str) -> bool {
-    let unseen = |character: char| character.is_control() || matches!(character, '\u{feff}' | '\u{200b}' | '\u{180e}');
-    !name.is_empty() && name.trim() == name && !name.chars().any(unseen)
+    !name.is_empty() && name.trim() == name && !name.chars().any(spelling::is_unseen)
 }
 
 fn fit(target: Target) -> Result<Target, Flaw> {

@@ -16,14 +16,21 @@ pub fn resembles(name: &str, known: &str) -> bool {
     name != known && folded(name) == folded(known)
 }
 
-/// Without case, `-`, `_`, white space and control characters.
+/// Without case, `-`, `_`, white space and other characters that are not seen. A NUL ends a name, as it does in C.
 fn folded(name: &str) -> String {
-    let kept = name.chars().filter(|character| {
-        !matches!(character, '-' | '_' | '\u{307}') && !character.is_whitespace() && !character.is_control()
-    });
+    let is_left_out = |character: char| {
+        matches!(character, '-' | '_' | '\u{307}') || character.is_whitespace() || is_unseen(character)
+    };
+    let kept = name.chars().take_while(|character| *character != '\0').filter(|character| !is_left_out(*character));
     // By way of upper case, so that characters of one upper case fall together: `s` and the long s, `i` and the
     // dotless i. The dot of the Turkish capital I is a character of its own then, and left out above.
     kept.flat_map(char::to_uppercase).flat_map(char::to_lowercase).filter(|character| *character != '\u{307}').collect()
+}
+
+/// JavaScript trims the byte order mark, and older systems more that is not seen and that Unicode does not call white
+/// space any more.
+pub(crate) fn is_unseen(character: char) -> bool {
+    character.is_control() || matches!(character, '\u{feff}' | '\u{200b}' | '\u{180e}')
 }
 
 /// Refuses members that resemble one of `known`, and names that MCP gives to no member of its own.
@@ -59,6 +66,9 @@ mod tests {
             ("noti\u{fb01}cations", "notifications"),
             ("name ", "name"),
             ("name\0", "name"),
+            ("name\0x", "name"),
+            ("\u{feff}name", "name"),
+            ("na\u{200b}me", "name"),
         ] {
             assert!(resembles(name, known), "{name:?} {known}");
         }
