@@ -18,7 +18,7 @@ use oauth_core::{
 use crate::{
     audit::trace_id,
     crypto::CryptoChoice,
-    matching::{Match, Target, require_expected_slash},
+    matching::{Target, require_expected_slash},
     path::Ambiguous,
     policy::{Callout, CalloutOutcome, Hold, Input, Note, Policy, PropertyPath, Refusal, Step},
     request::{Parts, RequestHead},
@@ -219,15 +219,7 @@ impl<J: Judge> Policy for Judging<J> {
 /// Reads the head as one of MCP, if a rule on its host and path looks at operations: then it must be one whatever its
 /// method, or it could do what the rule is about in a way that is not seen.
 fn open<J: Judge>(settings: &J::Settings, request: &RequestHead, parts: &Parts) -> Result<Option<Mcp>, Ambiguous> {
-    let mut expected = None;
-    for rule in J::rules(settings) {
-        if rule.matches.expects_mcp(parts.target())? {
-            let is_enforced = rule.mode == Mode::Enforce || expected.unwrap_or(false);
-            expected = Some(is_enforced);
-        }
-    }
-    require_own_spelling(J::rules(settings), parts.target())?;
-    let Some(is_enforced) = expected else { return Ok(None) };
+    let Some(is_enforced) = expects_mcp(J::rules(settings), parts.target())? else { return Ok(None) };
     let fields: Vec<(&[u8], &[u8])> = request.fields().iter().collect();
     let head = Head {
         method: &parts.method,
@@ -238,18 +230,27 @@ fn open<J: Judge>(settings: &J::Settings, request: &RequestHead, parts: &Parts) 
     Ok(Some(Mcp { is_enforced, opening: Some(J::common(settings).endpoint.open(&head)) }))
 }
 
-/// An endpoint of MCP is asked for by its own path: a server that takes `/MCP` or `/mcp/` for `/mcp` would do what the
-/// rule is about without being seen. Where both are endpoints, there is a rule for each, as close.
-fn require_own_spelling<S>(rules: &[Rule<S>], target: Target<'_>) -> Result<(), Ambiguous> {
-    let enforcing = || rules.iter().filter(|rule| rule.mode == Mode::Enforce).map(|rule| &rule.matches);
-    let near = enforcing().filter(|block| block.nearly_expects_mcp(target)).map(Match::closeness_to_endpoint).max();
-    let mut meant = None;
-    for block in enforcing() {
-        if block.expects_mcp(target)? {
-            meant = meant.max(Some(block.closeness_to_endpoint()));
+/// Whether a rule on this host and path looks at operations, and whether one that does is enforced.
+///
+/// An endpoint of MCP is asked for by its own path: a server that takes `/MCP` or `/mcp/` for `/mcp` would do what an
+/// enforcing rule is about without being seen. Where both are endpoints, there is a rule for each, as close.
+///
+/// # Errors
+/// [`Ambiguous`] for another spelling of an endpoint's path, and as [`crate::matching::Match::captures`].
+fn expects_mcp<S>(rules: &[Rule<S>], target: Target<'_>) -> Result<Option<bool>, Ambiguous> {
+    let (mut expected, mut meant, mut near) = (None, None, None);
+    for Rule { matches, mode, .. } in rules {
+        let is_meant = matches.expects_mcp(target)?;
+        if is_meant {
+            expected = Some(*mode == Mode::Enforce || expected.unwrap_or(false));
+        }
+        if *mode == Mode::Enforce && (is_meant || matches.nearly_expects_mcp(target)) {
+            let closeness = Some(matches.closeness_to_endpoint());
+            meant = if is_meant { meant.max(closeness) } else { meant };
+            near = near.max(closeness);
         }
     }
-    if near > meant { Err(Ambiguous) } else { Ok(()) }
+    if near > meant { Err(Ambiguous) } else { Ok(expected) }
 }
 
 fn with_token<J: Judge>(
