@@ -1,6 +1,6 @@
 //! How a granted value is compared with one that is needed (RFC 9396 §6.1: there is no rule for all types).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
 
@@ -77,7 +77,7 @@ impl Comparator {
         match self {
             Self::Equal => are_equal(granted, wanted),
             Self::Superset => match (texts(granted), texts(wanted)) {
-                (Some(granted), Some(wanted)) => wanted.iter().all(|text| granted.contains(text)),
+                (Some(granted), Some(wanted)) => holds_all(granted.into_iter(), &wanted),
                 _ => false,
             },
             Self::Ceiling => match (granted, wanted) {
@@ -92,16 +92,14 @@ impl Comparator {
                 _ => false,
             },
             Self::Subsumes(table) => {
-                let stands_for = |granted: &str, wanted: &str| {
-                    granted == wanted
-                        || table.get(granted).is_some_and(|others| others.iter().any(|other| other == wanted))
+                let stands_for = |granted| {
+                    let others = table.get(granted).into_iter().flatten().map(String::as_str);
+                    std::iter::once(granted).chain(others)
                 };
                 match (granted, wanted) {
-                    (Exact::String(granted), Exact::String(wanted)) => stands_for(granted, wanted),
+                    (Exact::String(granted), Exact::String(wanted)) => stands_for(granted).any(|text| text == wanted),
                     _ => match (texts(granted), texts(wanted)) {
-                        (Some(granted), Some(wanted)) => {
-                            wanted.iter().all(|wanted| granted.iter().any(|granted| stands_for(granted, wanted)))
-                        }
+                        (Some(granted), Some(wanted)) => holds_all(granted.into_iter().flat_map(stands_for), &wanted),
                         _ => false,
                     },
                 }
@@ -119,6 +117,12 @@ pub(super) fn texts(list: &Exact) -> Option<Vec<&str>> {
         return None;
     }
     elements.iter().map(|element| element.as_str().filter(|text| !text.is_empty())).collect()
+}
+
+/// As a set: lists of tokens and calls may be long, and each of the one must not be compared with each of the other.
+fn holds_all<'t>(granted: impl Iterator<Item = &'t str>, wanted: &[&str]) -> bool {
+    let granted: BTreeSet<&str> = granted.collect();
+    wanted.iter().all(|text| granted.contains(text))
 }
 
 fn decimal(value: &Exact) -> Option<Decimal> {

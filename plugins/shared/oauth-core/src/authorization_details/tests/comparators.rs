@@ -143,3 +143,15 @@ fn a_path_is_at_or_below_another_by_whole_segments_and_has_one_reading() {
         assert!(!tree(root, path), "{root} {path}");
     }
 }
+
+/// A call may be as long as a body, so what a list costs grows with its length and not with its square.
+#[test]
+fn long_lists_are_compared_in_time() {
+    let texts: Vec<String> = (0..40_000).map(|number| number.to_string()).collect();
+    let backwards: Vec<&String> = texts.iter().rev().collect();
+    let details = json!([{"type": "photos", "actions": texts}, {"type": "tree", "actions": texts}]).to_string();
+    for type_name in ["photos", "tree"] {
+        assert!(grants(&details, json!({"type": type_name, "actions": backwards})));
+        assert!(!grants(&details, json!({"type": type_name, "actions": [backwards[0], "x"]})));
+    }
+}
