@@ -19,7 +19,7 @@ fn config() -> Value {
 }
 
 /// What a client may write to seem someone else: names of ours in every spelling.
-const SPOOFED: [&str; 12] = [
+const SPOOFED: [&str; 13] = [
     "x-fourleg-claims",
     "X-Fourleg-Claims",
     "x_fourleg_claims",
@@ -32,6 +32,7 @@ const SPOOFED: [&str; 12] = [
     "x-fourleg-claims-",
     "x-fourleg-claims_",
     "x-fourleg-~",
+    "x.fourleg!claims",
 ];
 
 fn spoofed(request: Request) -> Request {
@@ -44,7 +45,7 @@ fn ours(outcome: &Outcome) -> Vec<(String, String)> {
     let fields = upstream.headers.iter().chain(upstream.trailers.iter().flatten());
     fields
         .map(|(name, value)| (String::from_utf8_lossy(name).into_owned(), String::from_utf8_lossy(value).into_owned()))
-        .filter(|(name, _)| name.to_ascii_lowercase().replace('_', "-").starts_with("x-fourleg-"))
+        .filter(|(name, _)| name.to_ascii_lowercase().replace(['_', '.', '!'], "-").starts_with("x-fourleg-"))
         .collect()
 }
 
@@ -65,7 +66,7 @@ scenarios! {
         watching["mode"] = json!("shadow");
         let watching = runner.start(gateway(watching)).unwrap();
         for protocol in BOTH {
-            let trailers = [("x-fourleg-claims", "mallory"), ("x_fourleg_claims", "mallory"), ("X-Fourleg-Subject", "mallory"), ("x-fourleg-claims", "twice"), ("x-end", "1")];
+            let trailers = [("x-fourleg-claims", "mallory"), ("x_fourleg_claims", "mallory"), ("x.fourleg.claims", "mallory"), ("X-Fourleg-Subject", "mallory"), ("x-fourleg-claims", "twice"), ("x-end", "1")];
             for path in ["/public", "/public/x"] {
                 assert_eq!(ours(&enforcing.send(spoofed(get(path).over(protocol)))), []);
                 assert_eq!(ours(&enforcing.send(spoofed(post(path).over(protocol).chunked(["a", "b"]).trailers(trailers)))), []);
@@ -137,7 +138,7 @@ scenarios! {
         let gateway = runner.start(gateway(config())).unwrap();
         let left = [
             "x-user", "x-remote-user", "remote_user", "x-jwt-payload", "x-forwarded-user", "x-forwarded-email", "x-auth-request-user", "x-forwarded-authorization", "authorization_", "x-authorization",
-            "mcp_name", "x-amzn-oidc-data", "x-goog-authenticated-user-email", "x-ms-client-principal", "x.fourleg.claims",
+            "mcp_name", "x-amzn-oidc-data", "x-goog-authenticated-user-email", "x-ms-client-principal",
         ];
         let forged = |request: Request| left.iter().fold(request, |request, name| request.header(name, "mallory"));
         for protocol in BOTH {

@@ -1,6 +1,6 @@
 //! The machine: which core does what, and how busy it is. Linux only, like the pinned Envoy.
 
-use std::{fs, path::Path, time::Duration};
+use std::{fs, io, path::Path, time::Duration};
 
 use anyhow::{Context as _, Result};
 use rustix::{
@@ -75,7 +75,11 @@ impl CpuTime {
     pub fn of_process(process: u32) -> Result<Self> {
         let mut sum = Self::default();
         for thread in threads(process)? {
-            let time = Self::read(Path::new(&format!("/proc/{process}/task/{thread}/schedstat")))?;
+            let time = match Self::read(Path::new(&format!("/proc/{process}/task/{thread}/schedstat"))) {
+                // A thread that ended since they were listed.
+                Err(error) if error.downcast_ref().is_some_and(is_gone) => continue,
+                time => time?,
+            };
             sum.ran = sum.ran.saturating_add(time.ran);
             sum.waited = sum.waited.saturating_add(time.waited);
         }
@@ -104,6 +108,11 @@ impl CpuTime {
     }
 }
 
+/// Linux says either of them, by when the thread ended.
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(rustix::io::Errno::SRCH.raw_os_error())
+}
+
 /// Says that the machine does something else, before this adds to it.
 pub fn busy_before() -> Option<String> {
     let load = fs::read_to_string("/proc/loadavg").ok()?;
@@ -120,6 +129,11 @@ pub fn processor() -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::{
+        sync::atomic::{AtomicBool, Ordering},
+        thread,
+    };
+
     use super::*;
 
     #[test]
@@ -141,5 +155,20 @@ mod tests {
         // The kernel writes them at its next tick, so that a new thread may read zero.
         CpuTime::of_this_thread().unwrap();
         CpuTime::of_process(std::process::id()).unwrap();
+    }
+
+    #[test]
+    fn a_thread_that_ends_while_they_are_read_is_left_out() {
+        let done = AtomicBool::new(false);
+        thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    thread::spawn(|| ()).join().unwrap();
+                }
+            });
+            let read: Result<Vec<CpuTime>> = (0..5000).map(|_| CpuTime::of_process(std::process::id())).collect();
+            done.store(true, Ordering::Relaxed);
+            read.unwrap();
+        });
     }
 }

@@ -54,8 +54,8 @@ impl RequestHead {
         })
     }
 
-    /// The value of a header field. `None` unless there is one of the name (whatever is no letter and no digit being `-` to some), it is plain text, and
-    /// it cannot be several in one, which proxies join by commas (RFC 9110 §5.3).
+    /// The value of a header field. `None` unless there is one of the name (whatever is no letter and no digit being `-` to
+    /// some), it is plain text, and it cannot be several in one, which proxies join by commas (RFC 9110 §5.3).
     #[must_use]
     pub fn plain_field(&self, name: &str) -> Option<&str> {
         let mut values = self.fields.iter().filter(|(field, _)| same_name(field, name));

@@ -119,6 +119,7 @@ impl Source {
             "header" if SECRET_HEADERS.contains(&name) => {
                 Err("names a field with secrets, which would come back in the answer: expected another one")
             }
+            "header" if name == "host" => Err("names no field that is seen: expected hosts in match"),
             "header" if name.starts_with("x-fourleg-") => {
                 Err("names a field that is taken out of every request: expected another one")
             }

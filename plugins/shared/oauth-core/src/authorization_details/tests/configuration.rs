@@ -57,6 +57,7 @@ fn what_can_never_match_is_a_mistake_of_the_configuration() {
         ),
         (
             file("identifier", json!("{header.x-fourleg-x}")),
+            file("identifier", json!("{header.host}")),
             offered(),
             "require.identifier names a field that is taken out",
         ),
