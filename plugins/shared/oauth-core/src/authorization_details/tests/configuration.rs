@@ -57,10 +57,10 @@ fn what_can_never_match_is_a_mistake_of_the_configuration() {
         ),
         (
             file("identifier", json!("{header.x-fourleg-x}")),
-            file("identifier", json!("{header.host}")),
             offered(),
             "require.identifier names a field that is taken out",
         ),
+        (file("identifier", json!("{header.host}")), offered(), "require.identifier names no field that is seen"),
         (file("identifier", json!("{header.X-Tenant}")), offered(), "require.identifier is no name of a field"),
         (file("identifier", json!(1.5)), offered(), "require.identifier is a number with a fraction"),
         (json!({"type": "payment", "max_amount": "-1"}), offered(), "require.max_amount can be granted by nothing"),
