@@ -23,6 +23,7 @@ type Result<T> = std::result::Result<T, Refused>;
 pub(crate) enum Map {
     RequestHeaders = 0,
     RequestTrailers = 1,
+    ResponseHeaders = 2,
     CallResponseHeaders = 6,
 }
 
@@ -97,10 +98,36 @@ mod raw {
             data_size: *mut usize,
         ) -> u32;
         pub(super) fn proxy_set_property(path: *const u8, size: usize, data: *const u8, data_size: usize) -> u32;
+        pub(super) fn proxy_get_shared_data(
+            key: *const u8,
+            size: usize,
+            data: *mut *mut u8,
+            data_size: *mut usize,
+            cas: *mut u32,
+        ) -> u32;
+        pub(super) fn proxy_set_shared_data(
+            key: *const u8,
+            size: usize,
+            data: *const u8,
+            data_size: usize,
+            cas: u32,
+        ) -> u32;
         pub(super) fn proxy_define_metric(kind: u32, name: *const u8, size: usize, metric: *mut u32) -> u32;
         pub(super) fn proxy_increment_metric(metric: u32, by: i64) -> u32;
     }
 }
+
+mod wasi {
+    #[link(wasm_import_module = "wasi_snapshot_preview1")]
+    unsafe extern "C" {
+        pub(super) fn random_get(buffer: *mut u8, size: usize) -> u16;
+    }
+}
+
+/// What the ABI says of a key that is not there.
+const NOT_FOUND: u32 = 1;
+/// What the ABI says if somebody else wrote first.
+const CAS_MISMATCH: u32 = 8;
 
 fn done(status: u32) -> Result<()> {
     if status == 0 { Ok(()) } else { Err(Refused(status)) }
@@ -239,7 +266,6 @@ pub(crate) fn take_wake(queue: u32) -> Result<()> {
 
 /// The value of a property, its path joined by NUL; an absent one is not an error.
 pub(crate) fn property(path: &str) -> Result<Option<Vec<u8>>> {
-    const NOT_FOUND: u32 = 1;
     let (mut data, mut size) = (ptr::null_mut(), 0);
     // SAFETY: the host reads the path and writes a pointer and a size.
     let status = unsafe { raw::proxy_get_property(path.as_ptr(), path.len(), &raw mut data, &raw mut size) };
@@ -250,6 +276,31 @@ pub(crate) fn property(path: &str) -> Result<Option<Vec<u8>>> {
 pub(crate) fn set_state(key: &str, value: &[u8]) -> Result<()> {
     // SAFETY: the host reads both during the call.
     done(unsafe { raw::proxy_set_property(key.as_ptr(), key.len(), value.as_ptr(), value.len()) })
+}
+
+/// A value that all modules with this VM id share, and the number that a compare-and-swap of it takes.
+pub(crate) fn shared_data(key: &str) -> Result<Option<(Vec<u8>, u32)>> {
+    let (mut data, mut size, mut cas) = (ptr::null_mut(), 0, 0);
+    // SAFETY: the host reads the key and writes a pointer and two numbers.
+    let status =
+        unsafe { raw::proxy_get_shared_data(key.as_ptr(), key.len(), &raw mut data, &raw mut size, &raw mut cas) };
+    if status == NOT_FOUND { Ok(None) } else { take(status, data, size).map(|value| Some((value, cas))) }
+}
+
+/// Writes it if nobody has written since it was read; whether so. For a value that is not there yet, `cas` is any
+/// number but 0, which overwrites.
+pub(crate) fn set_shared_data(key: &str, value: &[u8], cas: u32) -> Result<bool> {
+    // SAFETY: the host reads both during the call.
+    let status = unsafe { raw::proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) };
+    if status == CAS_MISMATCH { Ok(false) } else { done(status).map(|()| true) }
+}
+
+/// Bytes that nobody can foresee.
+pub(crate) fn random<const SIZE: usize>() -> Result<[u8; SIZE]> {
+    let mut bytes = [0; SIZE];
+    // SAFETY: the host writes `SIZE` bytes.
+    let status = unsafe { wasi::random_get(bytes.as_mut_ptr(), SIZE) };
+    done(u32::from(status)).map(|()| bytes)
 }
 
 /// Defines a counter; the same name gives the same counter.
