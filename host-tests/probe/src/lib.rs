@@ -9,7 +9,10 @@ use std::{collections::BTreeMap, time::Duration};
 use filter_kit::{
     handoff,
     matching::Target,
-    policy::{Callout, CalloutOutcome, Hold, Input, Note, Policy, PropertyPath, RequestEdits, StateEntry, Step},
+    policy::{
+        Answered, Callout, CalloutOutcome, Hold, Input, Note, Policy, PropertyPath, RequestEdits, ResponseHead,
+        StateEntry, Step,
+    },
     request::{Property, RequestHead},
     token_source::{Presented, RawTokenSource, Reading, TokenSource},
 };
@@ -49,6 +52,8 @@ enum Reader {
 #[serde(deny_unknown_fields, rename_all = "snake_case")]
 enum Act {
     Allow(Edits),
+    /// Lets it go on, and judges the answer.
+    AllowAndWatch(Watch),
     Deny,
     Call(Call),
     ReadBody(ReadBody),
@@ -60,6 +65,16 @@ enum Act {
     CopyProperty(CopyProperty),
     /// Writes the filter state that only audience-validation may write.
     WriteState(WriteState),
+}
+
+/// What becomes of an answer.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Watch {
+    /// Fields to take out of it.
+    remove: Vec<String>,
+    /// The statuses for which the client gets a 502 instead, if the upstream says them.
+    replace: Vec<u16>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -101,6 +116,9 @@ struct Call {
     /// Whether a failed call still lets the script go on.
     #[serde(default)]
     may_fail: bool,
+    /// One worker makes it for all; the others get what it published.
+    #[serde(default)]
+    across_workers: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -130,6 +148,8 @@ pub struct Place {
 pub struct Learned {
     /// How often each key was learned of.
     times: BTreeMap<String, u32>,
+    /// Whether the last call that was learned of had an answer.
+    last_is_ok: bool,
     last_upkeep: Option<UnixTime>,
 }
 
@@ -137,6 +157,7 @@ impl Call {
     fn callout(&self) -> Callout {
         Callout {
             key: self.key.clone(),
+            across_workers: self.across_workers,
             cluster: self.cluster.clone(),
             method: "GET",
             authority: "probe.example".to_owned(),
@@ -251,6 +272,7 @@ impl Policy for Probe {
                     place.trace.push(format!("learned:{}", shared.times.get(key).copied().unwrap_or(0)));
                 }
             }
+            (Input::Adopted, Some(Act::Call(_))) => place.trace.push("adopted".to_owned()),
             (Input::Callout(_), Some(Act::CallForever(call))) => return Step::Call(call.callout(), place),
             _ => return Step::Deny(Denial::plain(Reason::InternalFault).into()),
         }
@@ -261,7 +283,28 @@ impl Policy for Probe {
     fn learn(_: &Script, shared: &mut Self::Shared, key: &str, outcome: CalloutOutcome<'_>, _: UnixTime) -> Vec<Note> {
         let times = shared.times.entry(key.to_owned()).or_default();
         *times = times.saturating_add(1);
+        shared.last_is_ok = matches!(outcome, CalloutOutcome::Answer { .. });
         vec![Note::Info(format!("learned {key}: {}", told(outcome)))]
+    }
+
+    fn publish(_: &Script, shared: &mut Self::Shared, key: &str, nonce: [u8; 24], _: UnixTime) -> Option<Vec<u8>> {
+        (shared.last_is_ok && nonce != [0; 24]).then(|| format!("published {key}").into_bytes())
+    }
+
+    fn adopt(_: &Script, _: &mut Self::Shared, key: &str, sealed: &[u8], _: UnixTime) -> bool {
+        sealed == format!("published {key}").as_bytes()
+    }
+
+    fn answered(script: &Script, _: &mut Self::Shared, place: Place, response: &ResponseHead, _: UnixTime) -> Answered {
+        match script.routes.get(&place.path).and_then(|acts| acts.get(place.next)) {
+            Some(Act::AllowAndWatch(watch))
+                if response.is_from_upstream && watch.replace.contains(&response.status) =>
+            {
+                Answered::Replace(Denial::plain(Reason::CalloutFailed).into())
+            }
+            Some(Act::AllowAndWatch(watch)) => Answered::Pass { remove: watch.remove.clone() },
+            _ => Answered::Replace(Denial::plain(Reason::InternalFault).into()),
+        }
     }
 
     fn upkeep(script: &Script, shared: &mut Self::Shared, now: UnixTime) -> Vec<Callout> {
@@ -297,6 +340,7 @@ fn next(script: &Script, mut place: Place) -> Step<Place> {
                     ..RequestEdits::default()
                 });
             }
+            Act::AllowAndWatch(_) => return Step::AllowAndWatch(RequestEdits::default(), place),
             Act::Call(call) | Act::CallForever(call) => return Step::Call(call.callout(), place),
             Act::ReadBody(read) => {
                 let hold = if read.body_alone { Hold::Body } else { Hold::Headers };

@@ -1,5 +1,6 @@
 //! Every scenario on wasmtime and on a real Envoy.
 
+mod across_workers;
 mod attacks;
 mod audience;
 mod body_alone;

@@ -3,6 +3,8 @@
 //! A request is held from its headers on until the policy allows or denies it. Whatever goes wrong on the way
 //! (a host call that fails, an answer that never comes, a policy that never ends) is a denial.
 
+mod across_workers;
+mod answer;
 mod callouts;
 mod outcome;
 mod root;
@@ -138,6 +140,10 @@ impl<P: Policy> HttpContext for Http<P> {
 
     fn on_http_request_trailers(&mut self, _count: usize) -> Action {
         self.handle.trailers(self.id).into()
+    }
+
+    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
+        self.handle.answered(self.id).into()
     }
 }
 

@@ -12,6 +12,7 @@ pub mod flow;
 pub mod handoff;
 pub mod issuers;
 mod json_text;
+pub mod lease;
 pub mod matching;
 pub use oauth_core::path;
 pub mod policy;

@@ -9,13 +9,15 @@ use oauth_core::{
     time::UnixTime,
 };
 
-use crate::{crypto::CryptoChoice, request::RequestHead};
+use crate::{crypto::CryptoChoice, fields::Fields, request::RequestHead};
 
 /// What is to happen next with a request.
 #[derive(Debug)]
 pub enum Step<W> {
     /// Let it go on, with these edits.
     Allow(RequestEdits),
+    /// The same; the head of the answer then goes to [`Policy::answered`] with this state.
+    AllowAndWatch(RequestEdits, W),
     /// Deny it here.
     Deny(Refusal),
     /// Answer it here, although nothing is wrong with it.
@@ -52,6 +54,8 @@ pub enum Input<'a> {
     Body(&'a [u8]),
     /// The end of a callout.
     Callout(CalloutOutcome<'a>),
+    /// Another worker has made the call, and [`Policy::adopt`] took in what it published.
+    Adopted,
 }
 
 /// The decision core of a filter. It sees no proxy, no clock and no randomness: all of that comes in.
@@ -125,6 +129,42 @@ pub trait Policy: 'static {
         Vec::new()
     }
 
+    /// What other workers may have of the callout that [`Policy::learn`] just heard the end of, if it goes
+    /// [`Callout::across_workers`]: any module with the same VM id can read it and replace it, so it must be sealed.
+    /// `nonce` was never given before. `None`: nothing.
+    fn publish(
+        _settings: &Self::Settings,
+        _shared: &mut Self::Shared,
+        _key: &str,
+        _nonce: [u8; 24],
+        _now: UnixTime,
+    ) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// Takes in what another worker has published, or somebody else has put there. Out: whether it serves; if not, the
+    /// call is made here.
+    fn adopt(
+        _settings: &Self::Settings,
+        _shared: &mut Self::Shared,
+        _key: &str,
+        _sealed: &[u8],
+        _now: UnixTime,
+    ) -> bool {
+        false
+    }
+
+    /// Judges the head of the answer to a request that was let go on by [`Step::AllowAndWatch`].
+    fn answered(
+        _settings: &Self::Settings,
+        _shared: &mut Self::Shared,
+        _watched: Self::Waiting,
+        _response: &ResponseHead,
+        _now: UnixTime,
+    ) -> Answered {
+        Answered::Replace(Denial::plain(Reason::InternalFault).into())
+    }
+
     /// The shared callouts that are due now, asked for at configure and at every tick. Each must have a key.
     fn upkeep(_settings: &Self::Settings, _shared: &mut Self::Shared, _now: UnixTime) -> Vec<Callout> {
         Vec::new()
@@ -180,6 +220,29 @@ pub struct RequestEdits {
     pub counts_as: Option<(&'static str, &'static str)>,
 }
 
+/// The head of an answer.
+#[derive(Debug)]
+pub struct ResponseHead {
+    /// Its status.
+    pub status: u16,
+    /// Whether the upstream gave it. If not, the proxy or a filter of it did.
+    pub is_from_upstream: bool,
+    /// Its fields.
+    pub fields: Fields,
+}
+
+/// What becomes of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answered {
+    /// It goes on to the client, without these fields, every one of the name.
+    Pass {
+        /// Their names.
+        remove: Vec<String>,
+    },
+    /// The client gets this instead, and nothing of it.
+    Replace(Refusal),
+}
+
 /// A denial, and what goes with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -220,6 +283,9 @@ pub struct Callout {
     /// With a key the callout is shared: one flight for all streams of a worker, started by the root context, and
     /// [`Policy::learn`] hears of it. Without one it belongs to its stream.
     pub key: Option<String>,
+    /// Of a callout with a key: one worker of the proxy makes it, and the others wait for a while for what that one
+    /// publishes; see [`Policy::publish`]. It saves calls and guarantees nothing.
+    pub across_workers: bool,
     /// The cluster's name in the proxy's configuration.
     pub cluster: String,
     /// The method.

@@ -12,6 +12,8 @@ use crate::policy::{Callout, Policy};
 /// One request on its way through the filter.
 pub(crate) struct Stream<W> {
     pub(crate) phase: Phase<W>,
+    /// With what the answer's head is judged, once the request was allowed.
+    pub(crate) watched: Option<W>,
     /// The last byte of the request has arrived: by the headers' end of stream, the body's, or trailers.
     pub(crate) ended: bool,
     /// Bytes of body that the proxy holds for us.
@@ -52,14 +54,44 @@ impl<W> Phase<W> {
     }
 }
 
+/// A callout that another worker is making.
+pub(crate) struct LeftToAnother {
+    pub(crate) callout: Callout,
+    /// Then it is made here after all.
+    pub(crate) patience: UnixTime,
+}
+
+/// The right to make a call for all workers, as it stands in shared data.
+pub(crate) struct Lease {
+    pub(crate) key: String,
+    pub(crate) value: Vec<u8>,
+}
+
 /// A callout on its way.
 pub(crate) struct Flight {
     /// `None`: it belongs to the one stream that waits for it.
     pub(crate) key: Option<String>,
     pub(crate) token: Option<u32>,
+    /// It waits for another worker that is making the call.
+    pub(crate) left_to_another: Option<LeftToAnother>,
+    /// This worker makes the call for the others too.
+    pub(crate) lease: Option<Lease>,
     pub(crate) expect: &'static [u16],
     pub(crate) deadline: UnixTime,
     pub(crate) waiting: Vec<u32>,
+}
+
+impl Flight {
+    /// One that has not started and that nobody waits for.
+    pub(crate) fn of(callout: &Callout, key: Option<String>, deadline: UnixTime) -> Self {
+        let expect = callout.expect;
+        Self { key, token: None, left_to_another: None, lease: None, expect, deadline, waiting: Vec::new() }
+    }
+
+    /// Whether it was started, here or by another worker.
+    fn is_on(&self) -> bool {
+        self.token.is_some() || self.left_to_another.is_some()
+    }
 }
 
 /// Everything that one root context owns. Nothing of it is static: statics outlive a configuration update.
@@ -72,6 +104,10 @@ pub(crate) struct Registry<P: Policy> {
     /// Shared callouts that streams asked for and the root has not started yet.
     pub(crate) asked: Vec<Callout>,
     pub(crate) queue: Option<u32>,
+    /// How the keys of this configuration in shared data begin.
+    pub(crate) shared_prefix: String,
+    /// Whether the root ticks at the short period.
+    pub(crate) is_hurried: bool,
     pub(crate) counters: HashMap<(&'static str, &'static str), u32>,
 }
 
@@ -85,6 +121,8 @@ impl<P: Policy> Registry<P> {
             flights: Vec::new(),
             asked: Vec::new(),
             queue: None,
+            shared_prefix: String::new(),
+            is_hurried: false,
             counters: HashMap::new(),
         }
     }
@@ -106,7 +144,7 @@ impl<P: Policy> Registry<P> {
     pub(crate) fn take_unstarted(&mut self, key: &str) -> Option<Vec<u32>> {
         match self.flights.iter().position(|flight| flight.key.as_deref() == Some(key)) {
             None => Some(Vec::new()),
-            Some(at) if self.flights.get(at).is_some_and(|flight| flight.token.is_some()) => None,
+            Some(at) if self.flights.get(at).is_some_and(Flight::is_on) => None,
             Some(at) => Some(self.flights.swap_remove(at).waiting),
         }
     }
@@ -115,6 +153,11 @@ impl<P: Policy> Registry<P> {
     pub(crate) fn land(&mut self, token: u32) -> Option<Flight> {
         let at = self.flights.iter().position(|flight| flight.token == Some(token))?;
         Some(self.flights.swap_remove(at))
+    }
+
+    /// Takes out the flights that wait for another worker, to look whether it is done.
+    pub(crate) fn take_left_to_others(&mut self) -> Vec<Flight> {
+        self.flights.extract_if(.., |flight| flight.left_to_another.is_some()).collect()
     }
 
     /// Takes out a flight whose deadline has passed.

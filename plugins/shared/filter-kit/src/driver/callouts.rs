@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use oauth_core::time::UnixTime;
 use proxy_wasm::hostcalls;
 
 use super::{At, Handle, outcome::Wait};
@@ -15,7 +16,7 @@ use crate::{
 };
 
 /// The proxy's own timeout comes first; ours is for the case that it never does.
-const CALL_GRACE: Duration = Duration::from_secs(1);
+pub(super) const CALL_GRACE: Duration = Duration::from_secs(1);
 
 impl<P: Policy> Handle<P> {
     pub(super) fn start_asked(&self, queue: u32) {
@@ -39,9 +40,19 @@ impl<P: Policy> Handle<P> {
     pub(super) fn start_shared(&self, callout: Callout) {
         let (Some(key), Ok(now)) = (callout.key.clone(), host::now()) else { return };
         let Some(waiting) = self.0.borrow_mut().take_unstarted(&key) else { return };
-        let token = dispatch(&callout);
-        let deadline = now.plus(callout.timeout).plus(CALL_GRACE);
-        let flight = Flight { key: Some(key), token, expect: callout.expect, deadline, waiting };
+        let flight = Flight { waiting, ..Flight::of(&callout, Some(key), now) };
+        if callout.across_workers {
+            let patience = Self::patience(&callout, now);
+            self.claim(flight, callout, patience, now);
+        } else {
+            self.take_off(flight, &callout, now);
+        }
+    }
+
+    /// Sends the callout of a flight.
+    pub(super) fn take_off(&self, flight: Flight, callout: &Callout, now: UnixTime) {
+        let token = dispatch(callout);
+        let flight = Flight { token, deadline: now.plus(callout.timeout).plus(CALL_GRACE), ..flight };
         match token {
             Some(_) => self.0.borrow_mut().flights.push(flight),
             None => self.finish(flight, CalloutOutcome::Failed(Fault::NotSent)),
@@ -69,14 +80,21 @@ impl<P: Policy> Handle<P> {
                     Note::Warn(text) => host::log(Level::Warn, &text),
                 }
             }
+            if let Some(lease) = &flight.lease {
+                self.publish(lease, key);
+            }
         }
-        for id in flight.waiting {
+        self.resume_all(flight.waiting, Input::Callout(outcome));
+    }
+
+    /// Goes on with every stream that waited.
+    pub(super) fn resume_all(&self, ids: Vec<u32>, input: Input<'_>) {
+        for id in ids {
             let Some(waiting) = self.take_waiting_for_call(id) else { continue };
             if !self.enter(id) {
                 continue;
             }
-            let step = self
-                .now_with(|settings, shared, now| P::resume(settings, shared, waiting, Input::Callout(outcome), now));
+            let step = self.now_with(|settings, shared, now| P::resume(settings, shared, waiting, input, now));
             self.settle(id, step, At::Elsewhere);
         }
         self.leave();
@@ -96,8 +114,7 @@ impl<P: Policy> Handle<P> {
 
     pub(super) fn wait_for_call(&self, id: u32, callout: Callout, then: P::Waiting, at: At) -> Wait<P::Waiting> {
         let Ok(now) = host::now() else { return Wait::Over(None) };
-        let deadline = now.plus(callout.timeout).plus(CALL_GRACE);
-        let expect = callout.expect;
+        let deadline = Self::patience(&callout, now).plus(callout.timeout).plus(CALL_GRACE);
         let park = |registry: &mut Registry<P>, then, deadline| match registry.streams.get_mut(&id) {
             Some(stream) => stream.phase = Phase::ForCall { then, deadline },
             None => registry.forget(id),
@@ -105,19 +122,23 @@ impl<P: Policy> Handle<P> {
         let Some(key) = callout.key.clone() else {
             let Some(token) = dispatch(&callout) else { return self.call_failed(then) };
             let mut registry = self.0.borrow_mut();
-            registry.flights.push(Flight { key: None, token: Some(token), expect, deadline, waiting: vec![id] });
+            registry.flights.push(Flight {
+                token: Some(token),
+                waiting: vec![id],
+                ..Flight::of(&callout, None, deadline)
+            });
             park(&mut registry, then, deadline);
             return Wait::Parked;
         };
         let mut registry = self.0.borrow_mut();
         if let Some(flight) = registry.flight_of(&key) {
             flight.waiting.push(id);
-            let deadline = flight.deadline;
+            let deadline = flight.deadline.max(deadline);
             park(&mut registry, then, deadline);
             return Wait::Parked;
         }
         // The place is taken at once, so that the next stream joins; the root starts the call.
-        registry.flights.push(Flight { key: Some(key), token: None, expect, deadline, waiting: vec![id] });
+        registry.flights.push(Flight { waiting: vec![id], ..Flight::of(&callout, Some(key), deadline) });
         registry.asked.push(callout);
         park(&mut registry, then, deadline);
         let queue = registry.queue;

@@ -30,7 +30,8 @@ impl<P: Policy> Handle<P> {
                 return self.deny(id, Denial::plain(Reason::InternalFault).into());
             };
             next = match step {
-                Step::Allow(edits) => return self.allow(id, &edits, at),
+                Step::Allow(edits) => return self.allow(id, &edits, None, at),
+                Step::AllowAndWatch(edits, watched) => return self.allow(id, &edits, Some(watched), at),
                 Step::Deny(refusal) => return self.deny(id, refusal),
                 Step::Respond(response) => return self.respond(id, &response),
                 Step::ReadBody { limit, hold, then } => match self.wait_for_body(id, limit, hold, then, at) {
@@ -54,9 +55,12 @@ impl<P: Policy> Handle<P> {
     }
 
     /// Edits first, then the resume; if an edit fails, the request must not go on without it.
-    pub(super) fn allow(&self, id: u32, edits: &RequestEdits, at: At) -> Verdict {
+    pub(super) fn allow(&self, id: u32, edits: &RequestEdits, watched: Option<P::Waiting>, at: At) -> Verdict {
         let (identity, headers_gone) = match self.0.borrow_mut().streams.get_mut(&id) {
-            Some(stream) => (std::mem::take(&mut stream.identity_fields), stream.headers_gone),
+            Some(stream) => {
+                stream.watched = watched;
+                (std::mem::take(&mut stream.identity_fields), stream.headers_gone)
+            }
             None => return Verdict::Hold,
         };
         // Headers that went on cannot be edited, and an edit that does not happen must not be taken for one that did.
@@ -125,6 +129,10 @@ impl<P: Policy> Handle<P> {
 
     pub(super) fn end(&self, id: u32, phase: Phase<P::Waiting>) {
         if let Some(stream) = self.0.borrow_mut().streams.get_mut(&id) {
+            // An answer of ours is not to be judged.
+            if matches!(phase, Phase::Denied) {
+                stream.watched = None;
+            }
             stream.phase = phase;
         }
     }

@@ -5,7 +5,9 @@ use std::{
     rc::Rc,
 };
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use oauth_core::denial::Reason;
+use sha2::{Digest, Sha256};
 
 use super::Handle;
 use crate::{
@@ -15,7 +17,7 @@ use crate::{
 };
 
 /// How often the root looks for deadlines and due callouts.
-const TICK_MILLISECONDS: u32 = 250;
+pub(super) const TICK_MILLISECONDS: u32 = 250;
 
 impl<P: Policy> Handle<P> {
     pub(super) fn configure(&self, size: usize) -> bool {
@@ -50,6 +52,10 @@ impl<P: Policy> Handle<P> {
             // What is on its way was asked for by another configuration; streams that wait for it meet their deadline.
             registry.flights.clear();
             registry.asked.clear();
+            registry.is_hurried = false;
+            // Workers share what one configuration found out, and nothing with another.
+            let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(&document));
+            registry.shared_prefix = format!("fourleg.{}.{digest}.", P::NAME);
         }
         if host::set_tick_period(TICK_MILLISECONDS).is_err() {
             host::log(Level::Error, "the proxy offers no tick, so deadlines cannot be kept");
@@ -95,6 +101,7 @@ impl<P: Policy> Handle<P> {
         }
         self.leave();
         self.start_all_asked();
+        self.look_at_others(now);
         self.upkeep();
     }
 

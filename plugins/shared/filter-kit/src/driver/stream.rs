@@ -92,6 +92,7 @@ impl<P: Policy> Handle<P> {
     pub(super) fn insert(&self, id: u32, ended: bool, upgrade: bool, identity_fields: Vec<Vec<u8>>) {
         let stream = Stream {
             phase: Phase::Deciding,
+            watched: None,
             ended,
             body_size: 0,
             upgrade,

@@ -142,6 +142,7 @@ impl Discovery {
 /// A GET of a JSON document.
 pub(super) fn json_callout(key: String, cluster: String, url: &HttpsUrl, timeout: Duration) -> Callout {
     Callout {
+        across_workers: false,
         key: Some(key),
         cluster,
         method: "GET",
