@@ -68,7 +68,7 @@ scenarios! {
         let routes: serde_json::Map<String, Value> =
             (0..8).map(|n| (format!("/{n}"), json!([for_all(&format!("k{n}"), 2000), {"allow": {}}]))).collect();
         let gateway = runner.start(calls.gateway(Value::Object(routes), 200)).unwrap();
-        for outcome in gateway.send_all((0..40).map(|n| get(&format!("/{}", n % 8))).collect()) {
+        for outcome in gateway.send_all((0..40).map(|n| get(format!("/{}", n % 8))).collect()) {
             outcome.allowed();
         }
         assert_eq!(calls.count(), 8);

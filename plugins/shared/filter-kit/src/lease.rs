@@ -98,7 +98,7 @@ mod tests {
     }
 
     fn leased(key: &str, milliseconds: i64) -> Vec<u8> {
-        lease(Tag::of(key), UnixTime::from_millis(NOW.as_millis() + milliseconds), [7; 16])
+        lease(Tag::of(key), UnixTime::from_millis(NOW.as_millis().saturating_add(milliseconds)), [7; 16])
     }
 
     #[test]
@@ -113,7 +113,7 @@ mod tests {
     /// Whoever writes into the slot can make nobody wait for longer than a call may take.
     #[test]
     fn a_lease_without_end_holds_nobody_up() {
-        for milliseconds in [2001, 3_600_000, i64::MAX - NOW.as_millis()] {
+        for milliseconds in [2001, 3_600_000, i64::MAX] {
             assert_eq!(said(&leased("a", milliseconds)), Next::Take, "{milliseconds}");
         }
     }
@@ -129,13 +129,13 @@ mod tests {
     fn what_was_published_for_a_call_is_adopted_for_that_call() {
         assert_eq!(said(&published(Tag::of("a"), Some(b"sealed"))), Next::Adopt(b"sealed"));
         assert_eq!(said(&published(Tag::of("a"), None)), Next::Take);
-        assert_eq!(said(&published(Tag::of("a"), Some(&vec![0; MOST_BYTES + 1]))), Next::Take);
+        assert_eq!(said(&published(Tag::of("a"), Some(&vec![0; MOST_BYTES.saturating_add(1)]))), Next::Take);
     }
 
     #[test]
     fn rubbish_in_a_slot_is_nothing() {
         let whole = leased("a", 1000);
-        for end in 0..whole.len() - 16 {
+        for end in 0..41 {
             assert_eq!(said(&whole[..end]), Next::Take, "{end}");
         }
         for kind in [0, 3, 255] {
