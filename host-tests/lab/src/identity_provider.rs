@@ -19,34 +19,38 @@
 mod authorization_endpoint;
 mod builder;
 mod claims_request;
+mod client_authentication;
 mod clients;
 mod codes;
 mod endpoints;
+mod introspection_endpoint;
+mod issued_tokens;
 mod keys;
 mod parameters;
+mod received;
+mod refusal;
+mod state;
 mod token_endpoint;
+mod unguessable;
 mod user;
 
 use std::{
     net::SocketAddr,
-    sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicU64, Ordering},
-    },
+    sync::{Arc, atomic::Ordering},
     time::Duration,
 };
 
 use serde_json::Value;
 
 use crate::{
-    mint::{Mint, SigningKey},
+    mint::{Mint, SigningKey, Token},
     runtime::Task,
-    unix_now,
 };
 pub use builder::Builder;
-use clients::Client;
-use codes::Codes;
-use keys::Keys;
+pub use clients::Client;
+pub use issued_tokens::TokenForm;
+pub use received::Received;
+use state::State;
 pub use user::{Level, User};
 
 /// An endpoint that can be told to fail.
@@ -57,6 +61,7 @@ pub enum Endpoint {
     Jwks,
     Authorization,
     Token,
+    Introspection,
 }
 
 /// How an endpoint fails.
@@ -68,60 +73,6 @@ pub enum Fault {
     Hang,
     /// Answers 200 with something that is not JSON, and says that it is.
     Garbage,
-}
-
-/// What the endpoints share.
-struct State {
-    issuer: String,
-    audience: String,
-    clients: Vec<Client>,
-    /// The ways to sign in, weakest first.
-    levels: Vec<Level>,
-    user: Mutex<User>,
-    codes: Mutex<Codes>,
-    keys: Mutex<Keys>,
-    faults: Mutex<Vec<(Endpoint, Fault)>>,
-    requests: Mutex<Vec<Endpoint>>,
-    authorizations: Mutex<Vec<Vec<(String, String)>>>,
-    /// By how many seconds the clock here is ahead of the real one.
-    ahead: AtomicU64,
-}
-
-impl State {
-    /// The issuer without scheme and authority.
-    fn issuer_path(&self) -> &str {
-        let rest = self.issuer.split_once("://").map_or(self.issuer.as_str(), |(_, rest)| rest);
-        rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default().trim_end_matches('/')
-    }
-
-    fn url(&self, path: &str) -> String {
-        format!("{}{path}", self.issuer.trim_end_matches('/'))
-    }
-
-    fn now(&self) -> u64 {
-        unix_now().saturating_add(self.ahead.load(Ordering::Relaxed))
-    }
-
-    fn keys(&self) -> MutexGuard<'_, Keys> {
-        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn codes(&self) -> MutexGuard<'_, Codes> {
-        self.codes.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn user(&self) -> MutexGuard<'_, User> {
-        self.user.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn note_authorization(&self, parameters: &[(String, String)]) {
-        self.authorizations.lock().unwrap_or_else(PoisonError::into_inner).push(parameters.to_vec());
-    }
-
-    fn fault(&self, endpoint: Endpoint) -> Option<Fault> {
-        let faults = self.faults.lock().unwrap_or_else(PoisonError::into_inner);
-        faults.iter().rev().find(|(at, _)| *at == endpoint).map(|(_, fault)| *fault)
-    }
 }
 
 /// A running identity provider; it ends when this is dropped.
@@ -176,6 +127,12 @@ impl IdentityProvider {
         self.state.url("/authorize")
     }
 
+    /// The URL where resource servers ask about tokens (RFC 7662), under the issuer.
+    #[must_use]
+    pub fn introspection_endpoint(&self) -> String {
+        self.state.url("/introspect")
+    }
+
     /// Lets somebody else, or the same person in another mood, sit at the browser from now on.
     pub fn seat(&self, user: User) {
         *self.state.user() = user;
@@ -186,16 +143,34 @@ impl IdentityProvider {
         self.state.ahead.fetch_add(time.as_secs(), Ordering::Relaxed);
     }
 
+    /// Sets the clock here to a time in seconds since the epoch; from then on it goes as clocks do.
+    pub fn set_clock(&self, unix_seconds: u64) {
+        self.state.set_clock(unix_seconds);
+    }
+
     /// The parameters of every request to the authorization endpoint so far, decoded.
     #[must_use]
     pub fn authorizations(&self) -> Vec<Vec<(String, String)>> {
-        self.state.authorizations.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.state.authorizations().clone()
     }
 
-    /// A mint of this issuer, by its clock; sign with [`IdentityProvider::signing_key`].
+    /// A mint of this issuer, by its clock; sign with [`IdentityProvider::signing_key`], or hand the token to
+    /// [`IdentityProvider::issue`].
     #[must_use]
     pub fn mint(&self, audience: &str) -> Mint {
         Mint::new(self.issuer(), audience).at(self.state.now())
+    }
+
+    /// Issues a token as if its client had asked for it: in the form that this client gets, and known to introspection,
+    /// unlike one that only bears our signature.
+    #[must_use]
+    pub fn issue(&self, token: Token) -> String {
+        self.state.issue(token)
+    }
+
+    /// Ends a token that was issued here, before its time.
+    pub fn revoke(&self, token: &str) {
+        self.state.tokens().revoke(token);
     }
 
     /// The key that signs now.
@@ -228,18 +203,23 @@ impl IdentityProvider {
     /// Makes an endpoint fail from now on.
     pub fn fail(&self, endpoint: Endpoint, fault: Fault) {
         self.recover(endpoint);
-        self.state.faults.lock().unwrap_or_else(PoisonError::into_inner).push((endpoint, fault));
+        self.state.faults().push((endpoint, fault));
     }
 
     /// Makes an endpoint work again.
     pub fn recover(&self, endpoint: Endpoint) {
-        self.state.faults.lock().unwrap_or_else(PoisonError::into_inner).retain(|(at, _)| *at != endpoint);
+        self.state.faults().retain(|(at, _)| *at != endpoint);
     }
 
     /// How often an endpoint was asked.
     #[must_use]
     pub fn requests_to(&self, endpoint: Endpoint) -> usize {
-        let requests = self.state.requests.lock().unwrap_or_else(PoisonError::into_inner);
-        requests.iter().filter(|asked| **asked == endpoint).count()
+        self.state.received().iter().filter(|request| request.endpoint == endpoint).count()
+    }
+
+    /// The requests to an endpoint so far, in order of arrival.
+    #[must_use]
+    pub fn received(&self, endpoint: Endpoint) -> Vec<Received> {
+        self.state.received().iter().filter(|request| request.endpoint == endpoint).cloned().collect()
     }
 }

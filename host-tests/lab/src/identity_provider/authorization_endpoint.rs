@@ -16,20 +16,21 @@ use super::{
     codes::Grant,
     endpoints::json_response,
     parameters::{Parameters, Repeated},
+    received::Received,
     user::{Authentication, Demands},
 };
 
 /// The answer to one request: a redirect to the client with a code or an error, or a plain 400 where it is unclear who
 /// the client is or where it may be reached (section 4.1.2.1).
-pub(super) fn respond(state: &State, query: &str) -> Response {
-    let parameters = Parameters::parse(query.as_bytes());
-    state.note_authorization(parameters.pairs());
-    let Some((client, redirect_uri)) = who(state, &parameters) else {
+pub(super) fn respond(state: &State, request: &Received) -> Response {
+    let parameters = &request.parameters;
+    state.authorizations().push(parameters.pairs().to_vec());
+    let Some((client, redirect_uri)) = who(state, parameters) else {
         return json_response(StatusCode::BAD_REQUEST, &json!({"error": "invalid_request"}));
     };
     // A repeated state cannot be given back, but the redirect is safe.
     let client_state = parameters.only("state").ok().flatten();
-    let outcome = match grant(state, client, &parameters) {
+    let outcome = match grant(state, client, parameters) {
         Ok(grant) => ("code", state.codes().issue(grant, state.now())),
         Err(error) => ("error", error.to_owned()),
     };

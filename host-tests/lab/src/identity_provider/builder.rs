@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, atomic::AtomicU64};
 
-use super::{Client, IdentityProvider, Keys, Level, State, User, endpoints};
+use super::{Client, IdentityProvider, Level, TokenForm, User, endpoints, keys::Keys, state::State};
 use crate::{mint::Algorithm, router_server, runtime};
 
 /// An identity provider before it starts.
@@ -15,6 +15,7 @@ pub struct Builder {
     audience: Option<String>,
     clients: Vec<Client>,
     levels: Vec<Level>,
+    token_form: TokenForm,
     user: User,
 }
 
@@ -28,6 +29,7 @@ impl Builder {
             audience: None,
             clients: Vec::new(),
             levels: Vec::new(),
+            token_form: TokenForm::Jwt,
             user: User::new("alice"),
         }
     }
@@ -71,7 +73,7 @@ impl Builder {
     /// A client with a secret, which gets tokens for itself, with all the scopes that it may get.
     #[must_use]
     pub fn client<S: Into<String>>(self, id: &str, secret: &str, scopes: impl IntoIterator<Item = S>) -> Self {
-        self.register(id, Some(secret), None, scopes)
+        self.register(Client::confidential(id, secret).scopes(scopes))
     }
 
     /// A client without a secret, which asks a user for tokens, and the one URI to which the browser returns.
@@ -82,22 +84,20 @@ impl Builder {
         redirect_uri: &str,
         scopes: impl IntoIterator<Item = S>,
     ) -> Self {
-        self.register(id, None, Some(redirect_uri), scopes)
+        self.register(Client::public(id).redirect_uri(redirect_uri).scopes(scopes))
     }
 
-    fn register<S: Into<String>>(
-        mut self,
-        id: &str,
-        secret: Option<&str>,
-        redirect_uri: Option<&str>,
-        scopes: impl IntoIterator<Item = S>,
-    ) -> Self {
-        self.clients.push(Client {
-            id: id.to_owned(),
-            secret: secret.map(str::to_owned),
-            scopes: scopes.into_iter().map(Into::into).collect(),
-            redirect_uris: redirect_uri.map(str::to_owned).into_iter().collect(),
-        });
+    /// A client of any kind, or a resource server that introspects.
+    #[must_use]
+    pub fn register(mut self, client: Client) -> Self {
+        self.clients.push(client);
+        self
+    }
+
+    /// In which form clients get their tokens, unless one is told another; JWTs with all claims by default.
+    #[must_use]
+    pub fn token_form(mut self, form: TokenForm) -> Self {
+        self.token_form = form;
         self
     }
 
@@ -126,11 +126,13 @@ impl Builder {
             audience: self.audience.unwrap_or_else(|| issuer.clone()),
             clients: self.clients,
             levels: self.levels,
+            token_form: self.token_form,
             user: Mutex::new(self.user),
             codes: Mutex::default(),
+            tokens: Mutex::default(),
             keys: Mutex::new(Keys::new(self.algorithm)),
             faults: Mutex::default(),
-            requests: Mutex::default(),
+            received: Mutex::default(),
             authorizations: Mutex::default(),
             ahead: AtomicU64::new(0),
             issuer,

@@ -2,10 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use rsa::rand_core::{OsRng, RngCore as _};
-
-use super::user::Authentication;
-use crate::mint::base64url;
+use super::{unguessable::unguessable, user::Authentication};
 
 /// Seconds; RFC 6749, section 4.1.2, allows ten minutes at most.
 const LIFETIME: u64 = 60;
@@ -32,9 +29,7 @@ pub(super) struct Codes(BTreeMap<String, (u64, Grant)>);
 impl Codes {
     /// A fresh code for a grant.
     pub(super) fn issue(&mut self, grant: Grant, now: u64) -> String {
-        let mut bytes = [0; 32];
-        OsRng.fill_bytes(&mut bytes);
-        let code = base64url(bytes);
+        let code = unguessable();
         self.0.retain(|_, (expires_at, _)| *expires_at > now);
         self.0.insert(code.clone(), (now.saturating_add(LIFETIME), grant));
         code

@@ -1,6 +1,6 @@
 //! The documents and where they are found.
 
-use std::sync::{Arc, PoisonError};
+use std::sync::Arc;
 
 use axum::{
     Router,
@@ -8,11 +8,13 @@ use axum::{
     extract::{RawQuery, Request},
     http::{HeaderMap, StatusCode, header},
     response::Response,
-    routing::{get, post},
+    routing::{MethodRouter, get, post},
 };
 use serde_json::{Value, json};
 
-use super::{Endpoint, Fault, Level, State, authorization_endpoint, token_endpoint};
+use super::{
+    Endpoint, Fault, Level, State, authorization_endpoint, introspection_endpoint, received::Received, token_endpoint,
+};
 use crate::mint::Algorithm;
 
 /// Where RFC 8414 and OpenID Connect Discovery look: the former puts its well-known part before the issuer's path, the
@@ -31,7 +33,8 @@ pub(super) fn router(state: &Arc<State>) -> Router {
         let state = Arc::clone(state);
         router = router.route(&document, get(move |_: Request| answer(state, Endpoint::Metadata, metadata)));
     }
-    let (keys, authorization, token) = (Arc::clone(state), Arc::clone(state), Arc::clone(state));
+    let keys = Arc::clone(state);
+    let authorization = Arc::clone(state);
     router
         .route(
             &format!("{path}/jwks"),
@@ -39,18 +42,22 @@ pub(super) fn router(state: &Arc<State>) -> Router {
         )
         .route(
             &format!("{path}/authorize"),
-            get(async move |RawQuery(query): RawQuery| match failing(&authorization, Endpoint::Authorization).await {
-                Some(failure) => failure,
-                None => authorization_endpoint::respond(&authorization, query.as_deref().unwrap_or_default()),
+            get(async move |headers: HeaderMap, RawQuery(query): RawQuery| {
+                let query = query.unwrap_or_default();
+                let request = Received::by_query(Endpoint::Authorization, headers, &query);
+                respond(&authorization, request, authorization_endpoint::respond).await
             }),
         )
-        .route(
-            &format!("{path}/token"),
-            post(async move |headers: HeaderMap, body: Bytes| match failing(&token, Endpoint::Token).await {
-                Some(failure) => failure,
-                None => token_endpoint::respond(&token, &headers, &body),
-            }),
-        )
+        .route(&format!("{path}/token"), form(state, Endpoint::Token, token_endpoint::respond))
+        .route(&format!("{path}/introspect"), form(state, Endpoint::Introspection, introspection_endpoint::respond))
+}
+
+/// An endpoint to which clients post a form.
+fn form(state: &Arc<State>, endpoint: Endpoint, answer: fn(&State, &Received) -> Response) -> MethodRouter {
+    let state = Arc::clone(state);
+    post(async move |headers: HeaderMap, body: Bytes| {
+        respond(&state, Received::by_form(endpoint, headers, &body), answer).await
+    })
 }
 
 /// The metadata of RFC 8414, section 2, with what OpenID Connect Discovery asks for besides, and RFC 9207's promise.
@@ -64,6 +71,9 @@ fn metadata(state: &State) -> Value {
         "authorization_endpoint": state.url("/authorize"),
         "token_endpoint": state.url("/token"),
         "jwks_uri": state.url("/jwks"),
+        "introspection_endpoint": state.url("/introspect"),
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "introspection_signing_alg_values_supported": [state.keys().current().algorithm().name()],
         "scopes_supported": scopes,
         "grant_types_supported": ["authorization_code", "client_credentials"],
         "response_types_supported": ["code"],
@@ -82,16 +92,21 @@ fn metadata(state: &State) -> Value {
 }
 
 async fn answer(state: Arc<State>, endpoint: Endpoint, document: impl FnOnce(&State) -> Value) -> Response {
-    match failing(&state, endpoint).await {
+    let request = Received::by_query(endpoint, HeaderMap::new(), "");
+    respond(&state, request, |state, _| json_response(StatusCode::OK, &document(state))).await
+}
+
+/// Notes the request, then fails as told, or answers.
+async fn respond(state: &State, request: Received, answer: impl FnOnce(&State, &Received) -> Response) -> Response {
+    state.received().push(request.clone());
+    match failure(state.fault(request.endpoint)).await {
         Some(failure) => failure,
-        None => json_response(StatusCode::OK, &document(&state)),
+        None => answer(state, &request),
     }
 }
 
-/// Counts the request, then fails as told, if told so.
-async fn failing(state: &State, endpoint: Endpoint) -> Option<Response> {
-    state.requests.lock().unwrap_or_else(PoisonError::into_inner).push(endpoint);
-    match state.fault(endpoint)? {
+async fn failure(fault: Option<Fault>) -> Option<Response> {
+    match fault? {
         Fault::Status(code) => {
             let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             Some(json_response(status, &json!({"error": "server_error"})))

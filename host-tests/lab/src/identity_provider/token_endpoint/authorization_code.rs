@@ -2,13 +2,14 @@
 
 use sha2::{Digest as _, Sha256};
 
-use super::{Issued, Refusal};
+use super::Issued;
 use crate::{
     identity_provider::{
         State,
         clients::Client,
         codes::Grant,
         parameters::{Parameters, audience},
+        refusal::Refusal,
     },
     mint::{Mint, Token, base64url},
 };

@@ -1,11 +1,12 @@
 //! The client credentials grant (RFC 6749, section 4.4): the client acts for itself.
 
-use super::{Issued, Refusal};
+use super::Issued;
 use crate::{
     identity_provider::{
         State,
         clients::Client,
         parameters::{Parameters, audience},
+        refusal::Refusal,
     },
     mint::Mint,
 };

@@ -1,0 +1,102 @@
+//! What the endpoints share.
+
+use std::sync::{
+    Mutex, MutexGuard, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+
+use super::{
+    Endpoint, Fault, Level, User,
+    clients::Client,
+    codes::Codes,
+    issued_tokens::{IssuedTokens, TokenForm},
+    keys::Keys,
+    received::Received,
+};
+use crate::{mint::Token, unix_now};
+
+pub(super) struct State {
+    pub(super) issuer: String,
+    pub(super) audience: String,
+    pub(super) clients: Vec<Client>,
+    /// The ways to sign in, weakest first.
+    pub(super) levels: Vec<Level>,
+    /// For clients that are not told another one.
+    pub(super) token_form: TokenForm,
+    pub(super) user: Mutex<User>,
+    pub(super) codes: Mutex<Codes>,
+    pub(super) tokens: Mutex<IssuedTokens>,
+    pub(super) keys: Mutex<Keys>,
+    pub(super) faults: Mutex<Vec<(Endpoint, Fault)>>,
+    pub(super) received: Mutex<Vec<Received>>,
+    pub(super) authorizations: Mutex<Vec<Vec<(String, String)>>>,
+    /// By how many seconds the clock here is ahead of the real one; it wraps around for one that is behind.
+    pub(super) ahead: AtomicU64,
+}
+
+impl State {
+    /// The issuer without scheme and authority.
+    pub(super) fn issuer_path(&self) -> &str {
+        let rest = self.issuer.split_once("://").map_or(self.issuer.as_str(), |(_, rest)| rest);
+        rest.find('/').and_then(|at| rest.get(at..)).unwrap_or_default().trim_end_matches('/')
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.issuer.trim_end_matches('/'))
+    }
+
+    pub(super) fn now(&self) -> u64 {
+        unix_now().wrapping_add(self.ahead.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn set_clock(&self, unix_seconds: u64) {
+        self.ahead.store(unix_seconds.wrapping_sub(unix_now()), Ordering::Relaxed);
+    }
+
+    pub(super) fn keys(&self) -> MutexGuard<'_, Keys> {
+        lock(&self.keys)
+    }
+
+    pub(super) fn codes(&self) -> MutexGuard<'_, Codes> {
+        lock(&self.codes)
+    }
+
+    pub(super) fn tokens(&self) -> MutexGuard<'_, IssuedTokens> {
+        lock(&self.tokens)
+    }
+
+    pub(super) fn user(&self) -> MutexGuard<'_, User> {
+        lock(&self.user)
+    }
+
+    pub(super) fn faults(&self) -> MutexGuard<'_, Vec<(Endpoint, Fault)>> {
+        lock(&self.faults)
+    }
+
+    pub(super) fn received(&self) -> MutexGuard<'_, Vec<Received>> {
+        lock(&self.received)
+    }
+
+    pub(super) fn authorizations(&self) -> MutexGuard<'_, Vec<Vec<(String, String)>>> {
+        lock(&self.authorizations)
+    }
+
+    pub(super) fn fault(&self, endpoint: Endpoint) -> Option<Fault> {
+        self.faults().iter().rev().find(|(at, _)| *at == endpoint).map(|(_, fault)| *fault)
+    }
+
+    /// Writes a token in the form that its client gets, and remembers it.
+    pub(super) fn issue(&self, token: Token) -> String {
+        let claims = token.claims();
+        let id = claims.get("client_id").and_then(serde_json::Value::as_str);
+        let client = self.clients.iter().find(|client| Some(client.id.as_str()) == id);
+        let form = client.and_then(|client| client.token_form.as_ref()).unwrap_or(&self.token_form);
+        let key = self.keys().current().clone();
+        self.tokens().issue(token, form, &key)
+    }
+}
+
+/// What a thread that panicked has left is as good as before: every change here is one step.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
