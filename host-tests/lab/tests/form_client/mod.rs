@@ -36,7 +36,7 @@ pub fn send(address: SocketAddr, url: &str, headers: Vec<Field>, body: &str) -> 
     let (_, rest) = url.split_once("://").unwrap();
     let request = WireRequest {
         method: "POST".to_owned(),
-        path: rest[rest.find('/').unwrap()..].as_bytes().to_vec(),
+        path: rest.as_bytes()[rest.find('/').unwrap()..].to_vec(),
         authority: address.to_string().into_bytes(),
         headers,
         chunks: vec![body.as_bytes().to_vec()],
