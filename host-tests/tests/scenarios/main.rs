@@ -27,6 +27,7 @@ mod operator;
 mod paths;
 mod rar;
 mod requirements;
+mod requires;
 mod rotation;
 mod shadow;
 mod step_up;

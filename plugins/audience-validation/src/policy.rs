@@ -402,7 +402,7 @@ mod tests {
     use super::*;
 
     /// Reasons of other filters.
-    const ELSEWHERE: [Reason; 14] = [
+    const ELSEWHERE: [Reason; 15] = [
         Reason::InsufficientAuthorization,
         Reason::RequirementUnfilled,
         Reason::ArgumentsUnnamed,
@@ -417,6 +417,7 @@ mod tests {
         Reason::TokenNotHandedOver,
         Reason::TokenNotVerified,
         Reason::CredentialChanged,
+        Reason::RequiredFilterMissing,
     ];
 
     #[test]

@@ -6,6 +6,7 @@ use filter_kit::{
     cors::RawCors,
     flow::{BodyMode, Common, RawCommon, RawMcp, Unmatched},
     matching::Members,
+    requires::RequiredFilter,
     rules::{self, RawRule, Rule},
     token_source::RawTokenSource,
 };
@@ -24,6 +25,7 @@ use crate::loop_guard::Limits;
 #[serde(deny_unknown_fields, default)]
 struct RawConfig {
     token: Option<RawTokenSource>,
+    requires: Option<Vec<RequiredFilter>>,
     style: Option<Style>,
     authorization_uri: Option<String>,
     acr_levels: Option<BTreeMap<String, Vec<String>>>,
@@ -98,6 +100,7 @@ impl RawConfig {
         let loop_guard = self.loop_guard.clone().unwrap_or_default().settings("loop_guard", problems);
         let common = RawCommon {
             token: self.token.as_ref(),
+            requires: self.requires.as_deref(),
             clock_skew_seconds: self.clock_skew_seconds,
             cors: self.cors.as_ref(),
             mcp: self.mcp.as_ref(),

@@ -6,6 +6,7 @@ use filter_kit::{
     cors::RawCors,
     flow::{BodyMode, Common, RawCommon, RawMcp, Unmatched},
     matching::{Match, Members, RawMatch},
+    requires::RequiredFilter,
     rules::{self, Mode, Rule, Written},
     token_source::RawTokenSource,
 };
@@ -22,6 +23,7 @@ use crate::arguments::Others;
 #[serde(deny_unknown_fields, default)]
 struct RawConfig {
     token: Option<RawTokenSource>,
+    requires: Option<Vec<RequiredFilter>>,
     clock_skew_seconds: Option<u64>,
     #[cfg_attr(not(target_family = "wasm"), schemars(required))]
     types: Option<BTreeMap<String, RawType>>,
@@ -120,6 +122,7 @@ impl RawConfig {
         let rules = self.rules(&types, unmatched, problems);
         let common = RawCommon {
             token: self.token.as_ref(),
+            requires: self.requires.as_deref(),
             clock_skew_seconds: self.clock_skew_seconds,
             cors: self.cors.as_ref(),
             mcp: self.mcp.as_ref(),

@@ -133,7 +133,7 @@ impl<J: Judge> Policy for Judging<J> {
     }
 
     fn properties(settings: &J::Settings) -> &[PropertyPath] {
-        J::common(settings).token.properties()
+        &J::common(settings).properties
     }
 
     fn notes(settings: &J::Settings) -> &[String] {
@@ -157,6 +157,9 @@ impl<J: Judge> Policy for Judging<J> {
         };
         if let Some(response) = common.cors.preflight(request, &parts.method) {
             return Step::Respond(response);
+        }
+        if let Err(reason) = common.requires.check(request, common.token.properties().len()) {
+            return Step::Deny(about.answering.refuse(&Denial::plain(reason), now, |record| record));
         }
         // That the rule which decides expects one is for the verdict to say.
         let slash = require_expected_slash(&parts.path, J::rules(settings).iter().map(|rule| &rule.matches));

@@ -17,6 +17,7 @@ pub mod matching;
 pub use oauth_core::path;
 pub mod policy;
 pub mod request;
+pub mod requires;
 pub mod resources;
 pub mod rules;
 #[cfg(not(target_family = "wasm"))]

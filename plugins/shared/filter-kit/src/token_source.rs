@@ -6,6 +6,7 @@
 mod config;
 mod hand_off;
 mod jwt_authn;
+mod subject_token;
 mod verify;
 
 use std::time::Duration;
@@ -32,6 +33,7 @@ use crate::{
 };
 
 pub use config::RawTokenSource;
+pub use subject_token::{SUBJECT_TOKEN, subject_token};
 pub use verify::Pending;
 
 /// Where the verified token comes from.

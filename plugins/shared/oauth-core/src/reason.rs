@@ -63,6 +63,7 @@ pub enum Reason {
     TokenNotHandedOver,
     TokenNotVerified,
     CredentialChanged,
+    RequiredFilterMissing,
     InternalFault,
 }
 
@@ -158,6 +159,7 @@ impl Reason {
         Self::TokenNotHandedOver,
         Self::TokenNotVerified,
         Self::CredentialChanged,
+        Self::RequiredFilterMissing,
         Self::InternalFault,
     ];
 
@@ -328,6 +330,10 @@ impl Reason {
             }
             // RFC 9110 §15.6.4: the filter that verifies tokens enforces nothing, so no token would do.
             Self::TokenNotVerified => refusal(503, "token_not_verified", "the access token was not verified"),
+            // RFC 9110 §15.6.4: a check that the operator wants first has not let the request through.
+            Self::RequiredFilterMissing => {
+                refusal(503, "required_filter_missing", "a check that must come first did not take place")
+            }
             // RFC 9110 §15.6.4: what would go upstream is not what was verified.
             Self::CredentialChanged => {
                 refusal(503, "credential_changed", "the credential is not the one that was verified")
@@ -435,6 +441,7 @@ mod tests {
             (Reason::TokenNotHandedOver, 503, None),
             (Reason::TokenNotVerified, 503, None),
             (Reason::CredentialChanged, 503, None),
+            (Reason::RequiredFilterMissing, 503, None),
             (Reason::InternalFault, 503, None),
         ];
         let listed: Vec<Reason> = table.iter().map(|row| row.0).collect();

@@ -10,7 +10,8 @@ use serde::Deserialize;
 use crate::{
     cors::{Cors, RawCors},
     matching::Match,
-    policy::Hold,
+    policy::{Hold, PropertyPath},
+    requires::{RequiredFilter, Requires},
     token_source::{RawTokenSource, TokenSource},
 };
 
@@ -67,6 +68,8 @@ pub enum BodyMode {
 pub struct RawCommon<'a> {
     /// `token`
     pub token: Option<&'a RawTokenSource>,
+    /// `requires`
+    pub requires: Option<&'a [RequiredFilter]>,
     /// The tolerance for a token's times, as configured.
     pub clock_skew_seconds: Option<u64>,
     /// `cors`
@@ -82,6 +85,10 @@ pub struct RawCommon<'a> {
 pub struct Common {
     /// Where the verified token comes from.
     pub token: TokenSource,
+    /// The filters that must have let a request through.
+    pub requires: Requires,
+    /// What to read for each request: first what `token` needs, then what `requires` does.
+    pub properties: Vec<PropertyPath>,
     /// Browsers that may read denials.
     pub cors: Cors,
     /// How requests are read on paths where a rule looks at what they do in MCP.
@@ -119,8 +126,12 @@ impl RawCommon<'_> {
             }
         }
         let body_mode = self.body_mode.unwrap_or_default();
+        let requires = Requires::settings(self.requires, "requires", problems);
+        let properties = token.properties().iter().cloned().chain(requires.properties()).collect();
         Common {
             token,
+            requires,
+            properties,
             cors: RawCors::settings(self.cors, "cors", problems),
             endpoint: self.mcp.cloned().unwrap_or_default().endpoint(body_mode, "mcp", problems),
             hold: match body_mode {
