@@ -16,17 +16,22 @@
 //! # }
 //! ```
 
+mod authorization_details;
 mod authorization_endpoint;
+mod authorization_request;
 mod builder;
 mod claims_request;
 mod client_authentication;
 mod clients;
-mod codes;
+mod consent_page;
 mod endpoints;
+mod grant;
 mod introspection_endpoint;
 mod issued_tokens;
 mod keys;
+mod one_time;
 mod parameters;
+mod pushed_requests;
 mod received;
 mod refusal;
 mod state;
@@ -46,6 +51,7 @@ use crate::{
     mint::{Mint, SigningKey, Token},
     runtime::Task,
 };
+pub use authorization_details::{DetailsType, Shape};
 pub use builder::Builder;
 pub use clients::Client;
 pub use issued_tokens::TokenForm;
@@ -60,6 +66,7 @@ pub enum Endpoint {
     Metadata,
     Jwks,
     Authorization,
+    PushedAuthorization,
     Token,
     Introspection,
 }
@@ -127,6 +134,12 @@ impl IdentityProvider {
         self.state.url("/authorize")
     }
 
+    /// The URL where clients push authorization requests (RFC 9126), under the issuer.
+    #[must_use]
+    pub fn pushed_authorization_request_endpoint(&self) -> String {
+        self.state.url("/par")
+    }
+
     /// The URL where resource servers ask about tokens (RFC 7662), under the issuer.
     #[must_use]
     pub fn introspection_endpoint(&self) -> String {
@@ -148,10 +161,17 @@ impl IdentityProvider {
         self.state.set_clock(unix_seconds);
     }
 
-    /// The parameters of every request to the authorization endpoint so far, decoded.
+    /// The parameters of every request that came to the authorization endpoint so far, decoded: of its query, or of what was
+    /// pushed before, where the query names that.
     #[must_use]
     pub fn authorizations(&self) -> Vec<Vec<(String, String)>> {
         self.state.authorizations().clone()
+    }
+
+    /// Every page on which the user was asked so far: HTML.
+    #[must_use]
+    pub fn consent_pages(&self) -> Vec<String> {
+        self.state.consent_pages().clone()
     }
 
     /// A mint of this issuer, by its clock; sign with [`IdentityProvider::signing_key`], or hand the token to

@@ -1,5 +1,5 @@
-//! The authorization endpoint (RFC 6749, section 4.1), for browsers: code flow with PKCE, resource indicators, and
-//! what RFC 9470 and OpenID Connect let a client ask of the authentication.
+//! The authorization endpoint (RFC 6749, section 4.1), for browsers: with the request itself, or with the name of one that
+//! was pushed (RFC 9126, section 4).
 
 use axum::{
     body::Body,
@@ -11,110 +11,83 @@ use url::Url;
 
 use super::{
     State,
+    authorization_request::{AuthorizationRequest, client_and_redirect_uri},
     claims_request::ClaimsRequest,
-    clients::Client,
-    codes::Grant,
+    consent_page,
     endpoints::json_response,
-    parameters::{Parameters, Repeated},
+    grant::Grant,
+    parameters::Parameters,
+    pushed_requests,
     received::Received,
-    user::{Authentication, Demands},
+    user::Authentication,
 };
+
+/// Seconds; RFC 6749, section 4.1.2, allows ten minutes at most.
+const CODE_LIFETIME: u64 = 60;
 
 /// The answer to one request: a redirect to the client with a code or an error, or a plain 400 where it is unclear who
 /// the client is or where it may be reached (section 4.1.2.1).
 pub(super) fn respond(state: &State, request: &Received) -> Response {
-    let parameters = &request.parameters;
+    match request.parameters.only("request_uri") {
+        Ok(None) => direct(state, &request.parameters),
+        Ok(Some(request_uri)) => pushed(state, &request.parameters, request_uri),
+        Err(_) => refused("invalid_request"),
+    }
+}
+
+fn direct(state: &State, parameters: &Parameters) -> Response {
     state.authorizations().push(parameters.pairs().to_vec());
-    let Some((client, redirect_uri)) = who(state, parameters) else {
-        return json_response(StatusCode::BAD_REQUEST, &json!({"error": "invalid_request"}));
+    let Some((client, redirect_uri)) = client_and_redirect_uri(state, parameters) else {
+        return refused("invalid_request");
     };
+    // Who must push shows nothing to the browser, and a redirect URI from there is not to be trusted (RFC 9126, section 4).
+    if client.only_pushes {
+        return refused("invalid_request");
+    }
     // A repeated state cannot be given back, but the redirect is safe.
     let client_state = parameters.only("state").ok().flatten();
-    let outcome = match grant(state, client, parameters) {
-        Ok(grant) => ("code", state.codes().issue(grant, state.now())),
-        Err(error) => ("error", error.to_owned()),
-    };
+    let outcome = AuthorizationRequest::parse(state, client, redirect_uri, parameters)
+        .and_then(|request| Ok(state.codes().issue(grant(state, request)?, state.now(), CODE_LIFETIME)));
     redirect(redirect_uri, outcome, client_state, &state.issuer)
 }
 
-/// The client and the one redirect URI of its own that it names, compared character by character (RFC 9700,
-/// section 4.1.3).
-fn who<'a>(state: &'a State, parameters: &Parameters) -> Option<(&'a Client, Url)> {
-    let id = parameters.only("client_id").ok()??;
-    let redirect_uri = parameters.only("redirect_uri").ok()??;
-    let client = state.clients.iter().find(|client| client.id == id)?;
-    let registered = client.redirect_uris.iter().find(|registered| *registered == redirect_uri)?;
-    // The text itself, not what parsing makes of it, is what the token request must repeat; see `Grant::redirect_uri`.
-    Some((client, Url::parse(registered).ok()?))
+/// What else is in the query does not count (RFC 9101, section 6.3).
+fn pushed(state: &State, parameters: &Parameters, request_uri: &str) -> Response {
+    let client_id = parameters.only("client_id").ok().flatten();
+    let Some(pushed) = pushed_requests::redeem(state, request_uri, client_id) else {
+        return refused("invalid_request_uri");
+    };
+    state.authorizations().push(pushed.parameters);
+    let (redirect_uri, client_state) = (pushed.request.redirect_uri.clone(), pushed.request.state.clone());
+    let outcome = grant(state, pushed.request).map(|grant| state.codes().issue(grant, state.now(), CODE_LIFETIME));
+    redirect(&redirect_uri, outcome, client_state.as_deref(), &state.issuer)
 }
 
-fn grant(state: &State, client: &Client, parameters: &Parameters) -> Result<Grant, &'static str> {
-    let only = |name: &str| parameters.only(name).map_err(|Repeated| "invalid_request");
-    match only("response_type")? {
-        Some("code") => {}
-        Some(_) => return Err("unsupported_response_type"),
-        None => return Err("invalid_request"),
-    }
-    if only("response_mode")?.is_some_and(|mode| mode != "query") || only("request")?.is_some() {
-        return Err("invalid_request");
-    }
-    only("state")?;
-    let code_challenge = only("code_challenge")?.filter(|text| is_s256(text)).ok_or("invalid_request")?;
-    // Left out, it would mean `plain` (RFC 7636, section 4.3), which shows the verifier to the browser.
-    if only("code_challenge_method")? != Some("S256") {
-        return Err("invalid_request");
-    }
-    let scope = only("scope")?.filter(|scope| client.may_have(scope)).ok_or("invalid_scope")?;
-    let resources = parameters.resources().ok_or("invalid_target")?;
-    let claims = match only("claims")? {
-        Some(text) => ClaimsRequest::parse(text).map_err(|_| "invalid_request")?,
-        None => ClaimsRequest::default(),
-    };
-    let demands = demands(&only, &claims)?;
+/// Lets the user sign in and answer. `Err` is the error for the client.
+fn grant(state: &State, request: AuthorizationRequest) -> Result<Grant, &'static str> {
     let now = state.now();
-    if claims.issued_since.is_some_and(|since| since > now) {
+    if request.claims.issued_since.is_some_and(|since| since > now) {
         return Err("unmet_authentication_requirements");
     }
-    let authentication = state.user().answer(&state.levels, &demands, now)?;
+    let mut user = state.user();
+    let authentication = user.authenticate(&state.levels, &request.demands, now)?;
+    // Details are new each time, so that no earlier consent covers them.
+    if request.demands.no_interaction && !request.details.is_empty() {
+        return Err("consent_required");
+    }
+    state.consent_pages().push(consent_page::render(&authentication.subject, &request));
+    let details = user.consent(&request.details)?;
     Ok(Grant {
-        client_id: client.id.clone(),
-        redirect_uri: only("redirect_uri")?.unwrap_or_default().to_owned(),
-        code_challenge: code_challenge.to_owned(),
-        scope: scope.to_owned(),
-        resources,
-        auth_contexts: granted_contexts(&claims, &authentication),
-        capabilities: claims.capabilities,
+        client_id: request.client_id,
+        redirect_uri: request.redirect_uri,
+        code_challenge: request.code_challenge,
+        scope: request.scope,
+        resources: request.resources,
+        details,
+        auth_contexts: granted_contexts(&request.claims, &authentication),
+        capabilities: request.claims.capabilities,
         authentication,
     })
-}
-
-fn demands<'a>(
-    only: &impl Fn(&str) -> Result<Option<&'a str>, &'static str>,
-    claims: &ClaimsRequest,
-) -> Result<Demands, &'static str> {
-    let mut demands = Demands::default();
-    if let Some(values) = only("acr_values")? {
-        demands.acr.push(values.split(' ').filter(|value| !value.is_empty()).map(str::to_owned).collect());
-    }
-    demands.acr.extend(claims.acr.clone());
-    demands.auth_contexts.extend(
-        claims.auth_contexts.as_ref().filter(|contexts| contexts.essential).map(|contexts| contexts.values.clone()),
-    );
-    demands.max_age = match only("max_age")? {
-        // Digits alone: `+5` is no number here.
-        Some(text) if text.bytes().all(|byte| byte.is_ascii_digit()) => {
-            Some(text.parse().map_err(|_| "invalid_request")?)
-        }
-        Some(_) => return Err("invalid_request"),
-        None => None,
-    };
-    match only("prompt")? {
-        None | Some("consent") => {}
-        Some("login") => demands.anew = true,
-        Some("none") => demands.no_interaction = true,
-        Some(_) => return Err("invalid_request"),
-    }
-    Ok(demands)
 }
 
 /// Of the contexts that were asked for, those that hold.
@@ -123,15 +96,23 @@ fn granted_contexts(claims: &ClaimsRequest, authentication: &Authentication) -> 
     asked.filter(|id| authentication.fulfils(id)).cloned().collect()
 }
 
-/// What SHA-256 and base64url make of a verifier (RFC 7636, section 4.2).
-fn is_s256(challenge: &str) -> bool {
-    challenge.len() == 43 && challenge.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
+fn refused(error: &str) -> Response {
+    json_response(StatusCode::BAD_REQUEST, &json!({"error": error}))
 }
 
-/// With `iss` in errors, too (RFC 9207, section 2).
-fn redirect(mut to: Url, (name, value): (&str, String), client_state: Option<&str>, issuer: &str) -> Response {
+/// To a registered URI, with a code or an error, and with `iss` in both (RFC 9207, section 2).
+fn redirect(
+    redirect_uri: &str,
+    outcome: Result<String, &'static str>,
+    client_state: Option<&str>,
+    issuer: &str,
+) -> Response {
+    let Ok(mut to) = Url::parse(redirect_uri) else { return refused("invalid_request") };
     let mut query = to.query_pairs_mut();
-    query.append_pair(name, &value);
+    match outcome {
+        Ok(code) => query.append_pair("code", &code),
+        Err(error) => query.append_pair("error", error),
+    };
     if let Some(client_state) = client_state {
         query.append_pair("state", client_state);
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, atomic::AtomicU64};
 
-use super::{Client, IdentityProvider, Level, TokenForm, User, endpoints, keys::Keys, state::State};
+use super::{Client, DetailsType, IdentityProvider, Level, TokenForm, User, endpoints, keys::Keys, state::State};
 use crate::{mint::Algorithm, router_server, runtime};
 
 /// An identity provider before it starts.
@@ -15,6 +15,7 @@ pub struct Builder {
     audience: Option<String>,
     clients: Vec<Client>,
     levels: Vec<Level>,
+    details_types: Vec<DetailsType>,
     token_form: TokenForm,
     user: User,
 }
@@ -29,6 +30,7 @@ impl Builder {
             audience: None,
             clients: Vec::new(),
             levels: Vec::new(),
+            details_types: Vec::new(),
             token_form: TokenForm::Jwt,
             user: User::new("alice"),
         }
@@ -94,6 +96,14 @@ impl Builder {
         self
     }
 
+    /// A type of `authorization_details` that clients may ask for, listed in `authorization_details_types_supported`. There
+    /// is none by default.
+    #[must_use]
+    pub fn details_type(mut self, details_type: DetailsType) -> Self {
+        self.details_types.push(details_type);
+        self
+    }
+
     /// In which form clients get their tokens, unless one is told another; JWTs with all claims by default.
     #[must_use]
     pub fn token_form(mut self, form: TokenForm) -> Self {
@@ -126,14 +136,17 @@ impl Builder {
             audience: self.audience.unwrap_or_else(|| issuer.clone()),
             clients: self.clients,
             levels: self.levels,
+            details_types: self.details_types,
             token_form: self.token_form,
             user: Mutex::new(self.user),
             codes: Mutex::default(),
+            pushed_requests: Mutex::default(),
             tokens: Mutex::default(),
             keys: Mutex::new(Keys::new(self.algorithm)),
             faults: Mutex::default(),
             received: Mutex::default(),
             authorizations: Mutex::default(),
+            consent_pages: Mutex::default(),
             ahead: AtomicU64::new(0),
             issuer,
         });

@@ -22,7 +22,7 @@ pub(super) fn authenticate<'a>(state: &'a State, request: &Received) -> Result<&
         }
         (None, secret) => (form_id.ok_or(Refusal::unknown_client())?.to_owned(), secret.map(str::to_owned)),
     };
-    state.clients.iter().find(|client| client.id == id && client.secret == secret).ok_or(Refusal::unknown_client())
+    state.client(&id).filter(|client| client.secret == secret).ok_or(Refusal::unknown_client())
 }
 
 /// The same, for a client with a secret: anybody can say a public client's name.

@@ -10,6 +10,7 @@ pub struct Client {
     pub(super) secret: Option<String>,
     pub(super) scopes: Vec<String>,
     pub(super) redirect_uris: Vec<String>,
+    pub(super) only_pushes: bool,
     pub(super) token_form: Option<TokenForm>,
     introspects_for: Option<Vec<String>>,
 }
@@ -29,6 +30,7 @@ impl Client {
             secret: None,
             scopes: Vec::new(),
             redirect_uris: Vec::new(),
+            only_pushes: false,
             token_form: None,
             introspects_for: None,
         }
@@ -45,6 +47,13 @@ impl Client {
     #[must_use]
     pub fn redirect_uri(mut self, uri: &str) -> Self {
         self.redirect_uris.push(uri.to_owned());
+        self
+    }
+
+    /// Asks users by pushed requests alone (RFC 9126, section 6).
+    #[must_use]
+    pub fn only_pushes(mut self) -> Self {
+        self.only_pushes = true;
         self
     }
 

@@ -13,7 +13,8 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
-    Endpoint, Fault, Level, State, authorization_endpoint, introspection_endpoint, received::Received, token_endpoint,
+    Endpoint, Fault, Level, State, authorization_details::DetailsType, authorization_endpoint, introspection_endpoint,
+    pushed_requests, received::Received, token_endpoint,
 };
 use crate::mint::Algorithm;
 
@@ -48,6 +49,7 @@ pub(super) fn router(state: &Arc<State>) -> Router {
                 respond(&authorization, request, authorization_endpoint::respond).await
             }),
         )
+        .route(&format!("{path}/par"), form(state, Endpoint::PushedAuthorization, pushed_requests::respond))
         .route(&format!("{path}/token"), form(state, Endpoint::Token, token_endpoint::respond))
         .route(&format!("{path}/introspect"), form(state, Endpoint::Introspection, introspection_endpoint::respond))
 }
@@ -85,6 +87,9 @@ fn metadata(state: &State) -> Value {
         "claims_supported": ["sub", "acr", "amr", "auth_time", "acrs", "xms_cc"],
         "request_parameter_supported": false,
         "request_uri_parameter_supported": false,
+        "pushed_authorization_request_endpoint": state.url("/par"),
+        "require_pushed_authorization_requests": false,
+        "authorization_details_types_supported": state.details_types.iter().map(DetailsType::name).collect::<Vec<_>>(),
         "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,

@@ -7,10 +7,13 @@ use std::sync::{
 
 use super::{
     Endpoint, Fault, Level, User,
+    authorization_details::DetailsType,
     clients::Client,
-    codes::Codes,
+    grant::Grant,
     issued_tokens::{IssuedTokens, TokenForm},
     keys::Keys,
+    one_time::OneTime,
+    pushed_requests::PushedRequest,
     received::Received,
 };
 use crate::{mint::Token, unix_now};
@@ -21,15 +24,19 @@ pub(super) struct State {
     pub(super) clients: Vec<Client>,
     /// The ways to sign in, weakest first.
     pub(super) levels: Vec<Level>,
+    /// What may be asked for in `authorization_details`.
+    pub(super) details_types: Vec<DetailsType>,
     /// For clients that are not told another one.
     pub(super) token_form: TokenForm,
     pub(super) user: Mutex<User>,
-    pub(super) codes: Mutex<Codes>,
+    pub(super) codes: Mutex<OneTime<Grant>>,
+    pub(super) pushed_requests: Mutex<OneTime<PushedRequest>>,
     pub(super) tokens: Mutex<IssuedTokens>,
     pub(super) keys: Mutex<Keys>,
     pub(super) faults: Mutex<Vec<(Endpoint, Fault)>>,
     pub(super) received: Mutex<Vec<Received>>,
     pub(super) authorizations: Mutex<Vec<Vec<(String, String)>>>,
+    pub(super) consent_pages: Mutex<Vec<String>>,
     /// By how many seconds the clock here is ahead of the real one; it wraps around for one that is behind.
     pub(super) ahead: AtomicU64,
 }
@@ -57,8 +64,12 @@ impl State {
         lock(&self.keys)
     }
 
-    pub(super) fn codes(&self) -> MutexGuard<'_, Codes> {
+    pub(super) fn codes(&self) -> MutexGuard<'_, OneTime<Grant>> {
         lock(&self.codes)
+    }
+
+    pub(super) fn pushed_requests(&self) -> MutexGuard<'_, OneTime<PushedRequest>> {
+        lock(&self.pushed_requests)
     }
 
     pub(super) fn tokens(&self) -> MutexGuard<'_, IssuedTokens> {
@@ -81,6 +92,14 @@ impl State {
         lock(&self.authorizations)
     }
 
+    pub(super) fn consent_pages(&self) -> MutexGuard<'_, Vec<String>> {
+        lock(&self.consent_pages)
+    }
+
+    pub(super) fn client(&self, id: &str) -> Option<&Client> {
+        self.clients.iter().find(|client| client.id == id)
+    }
+
     pub(super) fn fault(&self, endpoint: Endpoint) -> Option<Fault> {
         self.faults().iter().rev().find(|(at, _)| *at == endpoint).map(|(_, fault)| *fault)
     }
@@ -88,8 +107,7 @@ impl State {
     /// Writes a token in the form that its client gets, and remembers it.
     pub(super) fn issue(&self, token: Token) -> String {
         let claims = token.claims();
-        let id = claims.get("client_id").and_then(serde_json::Value::as_str);
-        let client = self.clients.iter().find(|client| Some(client.id.as_str()) == id);
+        let client = claims.get("client_id").and_then(serde_json::Value::as_str).and_then(|id| self.client(id));
         let form = client.and_then(|client| client.token_form.as_ref()).unwrap_or(&self.token_form);
         let key = self.keys().current().clone();
         self.tokens().issue(token, form, &key)

@@ -1,5 +1,9 @@
 //! The person at the browser, by script, and the ways in which the identity provider lets people sign in.
 
+use serde_json::Value;
+
+use super::authorization_details;
+
 /// A way to sign in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Level {
@@ -45,6 +49,7 @@ pub struct User {
     reaches: Vec<String>,
     refuses: bool,
     stays_away: bool,
+    narrows: Option<Vec<Value>>,
     session: Option<Session>,
 }
 
@@ -52,7 +57,14 @@ impl User {
     /// Somebody who can sign in at none of the levels yet.
     #[must_use]
     pub fn new(subject: &str) -> Self {
-        Self { subject: subject.to_owned(), reaches: Vec::new(), refuses: false, stays_away: false, session: None }
+        Self {
+            subject: subject.to_owned(),
+            reaches: Vec::new(),
+            refuses: false,
+            stays_away: false,
+            narrows: None,
+            session: None,
+        }
     }
 
     /// Can sign in at these levels, by their `acr`; the first is taken when a request asks for none.
@@ -76,6 +88,13 @@ impl User {
         self
     }
 
+    /// Approves no more than these `authorization_details`, a part of what will be asked for.
+    #[must_use]
+    pub fn narrows_to(mut self, details: impl IntoIterator<Item = Value>) -> Self {
+        self.narrows = Some(details.into_iter().collect());
+        self
+    }
+
     /// Does not sign in: only a session that is there can serve.
     #[must_use]
     pub fn stays_away(mut self) -> Self {
@@ -83,8 +102,8 @@ impl User {
         self
     }
 
-    /// Lets the user sign in, where the session does not do, and answer. `Err` is the error for the client.
-    pub(super) fn answer(
+    /// Lets the user sign in, where the session does not do. `Err` is the error for the client.
+    pub(super) fn authenticate(
         &mut self,
         levels: &[Level],
         demands: &Demands,
@@ -95,12 +114,24 @@ impl User {
             None if demands.no_interaction => return Err("login_required"),
             None => self.sign_in(levels, demands, now)?,
         };
-        // Asked last, as people are: after they have signed in.
+        let level = levels.iter().find(|level| level.acr == session.acr).ok_or("server_error")?;
+        Ok(Authentication { subject: self.subject.clone(), auth_time: session.auth_time, level: level.clone() })
+    }
+
+    /// Asked last, as people are: after they have signed in. What is granted of the details; `Err` is the error for the
+    /// client.
+    pub(super) fn consent(&self, asked: &[Value]) -> Result<Vec<Value>, &'static str> {
         if self.refuses {
             return Err("access_denied");
         }
-        let level = levels.iter().find(|level| level.acr == session.acr).ok_or("server_error")?;
-        Ok(Authentication { subject: self.subject.clone(), auth_time: session.auth_time, level: level.clone() })
+        match &self.narrows {
+            None => Ok(asked.to_vec()),
+            Some(_) if asked.is_empty() => Ok(Vec::new()),
+            Some(part) if part.is_empty() => Err("access_denied"),
+            // The page offers no more than was asked for.
+            Some(part) if authorization_details::is_within(part, asked) => Ok(part.clone()),
+            Some(_) => Err("server_error"),
+        }
     }
 
     /// Signs in anew at the level that the request likes best. RFC 9470, section 5, and OpenID Connect's

@@ -1,20 +1,20 @@
 //! The authorization code grant (RFC 6749, section 4.1.3) with PKCE (RFC 7636, section 4.6).
 
+use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
-use super::Issued;
 use crate::{
     identity_provider::{
-        State,
+        State, authorization_details,
         clients::Client,
-        codes::Grant,
+        grant::Grant,
         parameters::{Parameters, audience},
         refusal::Refusal,
     },
     mint::{Mint, Token, base64url},
 };
 
-pub(super) fn issue(state: &State, client: &Client, parameters: &Parameters) -> Result<Issued, Refusal> {
+pub(super) fn issue(state: &State, client: &Client, parameters: &Parameters) -> Result<Token, Refusal> {
     let required = |name: &str| parameters.only(name)?.ok_or(Refusal::bad("invalid_request"));
     let (code, redirect_uri) = (required("code")?, required("redirect_uri")?);
     let verifier = required("code_verifier")?;
@@ -31,8 +31,26 @@ pub(super) fn issue(state: &State, client: &Client, parameters: &Parameters) -> 
         return Err(Refusal::bad("invalid_target"));
     }
     let resources = if asked.is_empty() { &grant.resources } else { &asked };
+    let details = details(state, &grant, resources, parameters)?;
     let token = token(state, &grant).audience(audience(resources, &state.audience));
-    Ok(Issued { token, scope: grant.scope })
+    Ok(if details.is_empty() { token } else { token.claim("authorization_details", details) })
+}
+
+/// All that was granted, or a part of it (RFC 9396, section 6), as far as it is for these resources.
+fn details(state: &State, grant: &Grant, resources: &[String], parameters: &Parameters) -> Result<Vec<Value>, Refusal> {
+    let refused = Refusal::bad("invalid_authorization_details");
+    let details = match parameters.only("authorization_details")? {
+        Some(text) => authorization_details::parse(text, &state.details_types)
+            .ok()
+            .filter(|part| authorization_details::is_within(part, &grant.details))
+            .ok_or(refused)?,
+        None => grant.details.clone(),
+    };
+    let audiences: Vec<&str> = match resources {
+        [] => vec![&state.audience],
+        named => named.iter().map(String::as_str).collect(),
+    };
+    Ok(authorization_details::for_audiences(&details, &audiences))
 }
 
 /// The claims about the authentication are those of RFC 9068, section 2.2.1, and of Microsoft Entra.
@@ -43,9 +61,12 @@ fn token(state: &State, grant: &Grant) -> Token {
         .access_token()
         .subject(&authentication.subject)
         .client(&grant.client_id)
-        .scope(&grant.scope)
+        .without("scope")
         .claim("acr", authentication.acr())
         .claim("auth_time", authentication.auth_time);
+    if let Some(scope) = &grant.scope {
+        token = token.scope(scope);
+    }
     for (name, values) in
         [("amr", authentication.amr()), ("acrs", &grant.auth_contexts), ("xms_cc", &grant.capabilities)]
     {

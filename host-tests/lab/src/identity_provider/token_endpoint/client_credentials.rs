@@ -1,6 +1,5 @@
 //! The client credentials grant (RFC 6749, section 4.4): the client acts for itself.
 
-use super::Issued;
 use crate::{
     identity_provider::{
         State,
@@ -8,13 +7,17 @@ use crate::{
         parameters::{Parameters, audience},
         refusal::Refusal,
     },
-    mint::Mint,
+    mint::{Mint, Token},
 };
 
-pub(super) fn issue(state: &State, client: &Client, parameters: &Parameters) -> Result<Issued, Refusal> {
+pub(super) fn issue(state: &State, client: &Client, parameters: &Parameters) -> Result<Token, Refusal> {
     // Anybody can say a public client's name.
     if client.secret.is_none() {
         return Err(Refusal::bad("unauthorized_client"));
+    }
+    // They are for users to grant.
+    if parameters.only("authorization_details")?.is_some() {
+        return Err(Refusal::bad("invalid_authorization_details"));
     }
     let scope = match parameters.only("scope")? {
         Some(asked) if client.may_have(asked) => asked.to_owned(),
@@ -22,13 +25,12 @@ pub(super) fn issue(state: &State, client: &Client, parameters: &Parameters) -> 
         None => client.scopes.join(" "),
     };
     let resources = parameters.resources().ok_or(Refusal::bad("invalid_target"))?;
-    let token = Mint::new(&state.issuer, "")
+    Ok(Mint::new(&state.issuer, "")
         .at(state.now())
         .access_token()
         .audience(audience(&resources, &state.audience))
         // RFC 9068, section 2.2.
         .subject(&client.id)
         .client(&client.id)
-        .scope(&scope);
-    Ok(Issued { token, scope })
+        .scope(&scope))
 }
