@@ -1,6 +1,15 @@
 //! What is measured: an Envoy for each case, and the tokens that it gets to see.
 
-use std::{cell::Cell, collections::BTreeMap, net::SocketAddr, path::Path, rc::Rc, thread, time::Duration};
+use std::{
+    cell::Cell,
+    collections::BTreeMap,
+    fs,
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    rc::Rc,
+    thread,
+    time::Duration,
+};
 
 use anyhow::{Context as _, Result, ensure};
 use fourleg_lab::{
@@ -34,11 +43,42 @@ const TOKENS_LIVE: u64 = 24 * 60 * 60;
 
 const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// The modules that are measured.
+pub struct Modules {
+    pub audience_validation: PathBuf,
+    nothing: PathBuf,
+}
+
+impl Modules {
+    /// The filter as built, and the one that does nothing, written below `directory`.
+    pub fn prepare(audience_validation: PathBuf, directory: &Path) -> Result<Self> {
+        ensure!(audience_validation.exists(), "{} is missing: type `cargo xtask build`", audience_validation.display());
+        fs::create_dir_all(directory)?;
+        let nothing = directory.join("nothing.wasm");
+        fs::write(&nothing, wat::parse_str(NOTHING)?)?;
+        Ok(Self { audience_validation, nothing })
+    }
+}
+
+/// A filter that takes every request's head and lets it go on: what is left is what Envoy does for any Wasm filter.
+const NOTHING: &str = r#"(module
+  (memory (export "memory") 1)
+  (func (export "proxy_abi_version_0_2_1"))
+  (func (export "proxy_on_memory_allocate") (param i32) (result i32) i32.const 1024)
+  (func (export "proxy_on_context_create") (param i32 i32))
+  (func (export "proxy_on_vm_start") (param i32 i32) (result i32) i32.const 1)
+  (func (export "proxy_on_configure") (param i32 i32) (result i32) i32.const 1)
+  (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) i32.const 0)
+  (func (export "proxy_on_done") (param i32) (result i32) i32.const 1)
+  (func (export "proxy_on_delete") (param i32)))"#;
+
 /// What stands in the gateway, and what it gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// No filter: the measure of everything.
     Bare,
+    /// A Wasm filter that does nothing: what no Wasm filter can do without.
+    WasmNothing,
     /// Envoy's own filter, which verifies each token anew.
     JwtAuthn,
     /// The same with its cache, and one token repeated.
@@ -50,12 +90,19 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 5] =
-        [Self::Bare, Self::JwtAuthn, Self::JwtAuthnCached, Self::AudienceNew, Self::AudienceRepeated];
+    pub const ALL: [Self; 6] = [
+        Self::Bare,
+        Self::WasmNothing,
+        Self::JwtAuthn,
+        Self::JwtAuthnCached,
+        Self::AudienceNew,
+        Self::AudienceRepeated,
+    ];
 
     pub const fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare Envoy",
+            Self::WasmNothing => "a Wasm filter that does nothing",
             Self::JwtAuthn => "jwt_authn, every token new",
             Self::JwtAuthnCached => "jwt_authn with its cache, one token",
             Self::AudienceNew => "audience_validation, every token new",
@@ -67,6 +114,7 @@ impl Kind {
     pub const fn id(self) -> &'static str {
         match self {
             Self::Bare => "bare",
+            Self::WasmNothing => "wasm_nothing",
             Self::JwtAuthn => "jwt_authn_new",
             Self::JwtAuthnCached => "jwt_authn_cache_repeated",
             Self::AudienceNew => "audience_validation_new",
@@ -79,8 +127,12 @@ impl Kind {
         match self {
             Self::AudienceNew => Some(Self::JwtAuthn),
             Self::AudienceRepeated => Some(Self::JwtAuthnCached),
-            Self::Bare | Self::JwtAuthn | Self::JwtAuthnCached => None,
+            Self::Bare | Self::WasmNothing | Self::JwtAuthn | Self::JwtAuthnCached => None,
         }
+    }
+
+    const fn looks_at_tokens(self) -> bool {
+        !matches!(self, Self::Bare | Self::WasmNothing)
     }
 
     const fn every_token_is_new(self) -> bool {
@@ -88,15 +140,16 @@ impl Kind {
     }
 
     /// The whole configuration of Envoy. It answers by itself, so that no upstream is measured, and writes no access log.
-    fn bootstrap(self, module: &Path, algorithm: Algorithm) -> Bootstrap {
+    fn bootstrap(self, modules: &Modules, algorithm: Algorithm) -> Bootstrap {
         let bare = Bootstrap::answering(200).access_log("");
         match self {
             Self::Bare => bare,
+            Self::WasmNothing => bare.filter(WasmFilter::new("nothing", &modules.nothing, String::new())),
             Self::JwtAuthn => bare.jwt_authn(algorithm, false),
             Self::JwtAuthnCached => bare.jwt_authn(algorithm, true),
             Self::AudienceNew | Self::AudienceRepeated => {
                 let configuration = audience_validation(algorithm).to_string();
-                bare.filter(WasmFilter::new("audience_validation", module, configuration))
+                bare.filter(WasmFilter::new("audience_validation", &modules.audience_validation, configuration))
             }
         }
     }
@@ -240,8 +293,8 @@ pub struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    pub fn start(binary: &EnvoyBinary, module: &Path, kind: Kind, pool: &'a Pool) -> Result<Self> {
-        let config = Config::Json(kind.bootstrap(module, pool.algorithm).to_json());
+    pub fn start(binary: &EnvoyBinary, modules: &Modules, kind: Kind, pool: &'a Pool) -> Result<Self> {
+        let config = Config::Json(kind.bootstrap(modules, pool.algorithm).to_json());
         let envoy = launch(binary, &config, 1).with_context(|| kind.name())?;
         // The launcher lets filters log everything, which costs time; an operator's Envoy is at its default.
         let logging = WireRequest {
@@ -276,7 +329,7 @@ impl<'a> Subject<'a> {
     pub fn check(&self) -> Result<()> {
         self.expect("the good token", &self.pool.repeated, 200)?;
         for forged in self.pool.forged.iter().cycle().take(4) {
-            self.expect("a forged token", forged, if self.kind == Kind::Bare { 200 } else { 401 })?;
+            self.expect("a forged token", forged, if self.kind.looks_at_tokens() { 401 } else { 200 })?;
         }
         Ok(())
     }

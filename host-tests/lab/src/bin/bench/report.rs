@@ -166,7 +166,7 @@ impl Report {
             let (what, wanted) = match case.kind {
                 Kind::AudienceNew => ("every token new, as a multiple of jwt_authn", WANTED_NEW),
                 Kind::AudienceRepeated => ("one token, as a multiple of jwt_authn with its cache", WANTED_REPEATED),
-                Kind::Bare | Kind::JwtAuthn | Kind::JwtAuthnCached => return None,
+                Kind::Bare | Kind::WasmNothing | Kind::JwtAuthn | Kind::JwtAuthnCached => return None,
             };
             let by_cpu = self.ratio_of(case, case.kind.rival()?, |sample| 1.0 / sample.envoy_cpu_per_request);
             Some(Goal { algorithm: case.algorithm, what, wanted, found: self.ratio_to_rival(case)?, by_cpu })
