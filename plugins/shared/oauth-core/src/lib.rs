@@ -3,7 +3,7 @@
 //! The way of a request: [`credential::bearer`] finds the token, [`token::Unverified`] parses it, and its `verify`
 //! is the only maker of a [`token::VerifiedToken`], which [`audience::require_audience`] asks for.
 //! [`scope::require_scopes`] and [`step_up`] ask for [`verified_claims::VerifiedClaims`], which a filter before may have
-//! verified, too. Each failure is a [`Reason`], and [`denial::Denial`] turns that into an answer.
+//! verified, too. [`token_exchange`] swaps a verified token for one that is meant for the next hop. Each failure is a [`Reason`], and [`denial::Denial`] turns that into an answer.
 
 pub mod audience;
 pub mod authorization_details;
@@ -27,9 +27,11 @@ pub mod reason;
 pub mod requirement;
 pub mod resource_metadata;
 pub mod scope;
+pub mod secret;
 pub mod step_up;
 pub mod time;
 pub mod token;
+pub mod token_exchange;
 pub mod token_kind;
 pub mod verified_claims;
 

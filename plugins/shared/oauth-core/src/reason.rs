@@ -64,6 +64,22 @@ pub enum Reason {
     TokenNotVerified,
     CredentialChanged,
     RequiredFilterMissing,
+    SubjectTokenRefused,
+    SubjectTokenRefusedAgain,
+    SubjectTokenBound,
+    ActorNotPermitted,
+    ActorTokenMissing,
+    SecondTokenRefused,
+    TargetsDiffer,
+    ExchangeDenied,
+    ExchangeClientRefused,
+    ExchangeFailed,
+    ExchangeUnavailable,
+    ExchangeTimedOut,
+    BreakerOpen,
+    IssuedTokenUnfit,
+    IssuedScopeTooNarrow,
+    UpstreamRefusedToken,
     InternalFault,
 }
 
@@ -160,7 +176,43 @@ impl Reason {
         Self::TokenNotVerified,
         Self::CredentialChanged,
         Self::RequiredFilterMissing,
+        Self::SubjectTokenRefused,
+        Self::SubjectTokenRefusedAgain,
+        Self::SubjectTokenBound,
+        Self::ActorNotPermitted,
+        Self::ActorTokenMissing,
+        Self::SecondTokenRefused,
+        Self::TargetsDiffer,
+        Self::ExchangeDenied,
+        Self::ExchangeClientRefused,
+        Self::ExchangeFailed,
+        Self::ExchangeUnavailable,
+        Self::ExchangeTimedOut,
+        Self::BreakerOpen,
+        Self::IssuedTokenUnfit,
+        Self::IssuedScopeTooNarrow,
+        Self::UpstreamRefusedToken,
         Self::InternalFault,
+    ];
+
+    /// Those that only an exchange of tokens has.
+    pub const OF_EXCHANGE: &'static [Self] = &[
+        Self::SubjectTokenRefused,
+        Self::SubjectTokenRefusedAgain,
+        Self::SubjectTokenBound,
+        Self::ActorNotPermitted,
+        Self::ActorTokenMissing,
+        Self::SecondTokenRefused,
+        Self::TargetsDiffer,
+        Self::ExchangeDenied,
+        Self::ExchangeClientRefused,
+        Self::ExchangeFailed,
+        Self::ExchangeUnavailable,
+        Self::ExchangeTimedOut,
+        Self::BreakerOpen,
+        Self::IssuedTokenUnfit,
+        Self::IssuedScopeTooNarrow,
+        Self::UpstreamRefusedToken,
     ];
 
     /// The one table. Descriptions stay inside the characters of RFC 6750 §3 and name nothing of the request.
@@ -338,6 +390,73 @@ impl Reason {
             Self::CredentialChanged => {
                 refusal(503, "credential_changed", "the credential is not the one that was verified")
             }
+            // RFC 8693 §2.2.2, RFC 6750 §3.1: a new token may be accepted.
+            Self::SubjectTokenRefused => token(
+                "subject_token_refused",
+                "the authorization server of the next hop does not accept the access token",
+            ),
+            // RFC 9110 §15.5.4: a client that comes back with the same token would go round in circles.
+            Self::SubjectTokenRefusedAgain => refusal(
+                403,
+                "subject_token_refused_again",
+                "the authorization server of the next hop has refused the same access token before",
+            ),
+            // RFC 9449 §5: the proof of the same key is the client's, and cannot be passed on.
+            Self::SubjectTokenBound => {
+                refusal(403, "subject_token_bound", "a token that is bound to a key cannot be exchanged here")
+            }
+            // RFC 8693 §4.4.
+            Self::ActorNotPermitted => {
+                refusal(403, "actor_not_permitted", "the token names somebody else who may act for its subject")
+            }
+            // RFC 8693 §2.1, actor_token.
+            Self::ActorTokenMissing => refusal(403, "actor_token_missing", "the request lacks the token of its actor"),
+            // RFC 9110 §15.5.4: not the token of the request, so its challenge would mislead.
+            Self::SecondTokenRefused => {
+                refusal(403, "second_token_refused", "the token for the next hop is missing or not acceptable")
+            }
+            // RFC 9110 §15.5.4: one request carries one credential.
+            Self::TargetsDiffer => {
+                refusal(403, "targets_differ", "the request asks for things that need different tokens")
+            }
+            // RFC 8693 §2.2.2, RFC 6749 §5.2: a new token of the same user and client would not help.
+            Self::ExchangeDenied => refusal(
+                403,
+                "exchange_denied",
+                "the authorization server of the next hop does not allow this user or client there",
+            ),
+            // RFC 6749 §5.2, invalid_client; RFC 9110 §15.6.3: the gateway is at fault.
+            Self::ExchangeClientRefused => {
+                refusal(502, "exchange_client_refused", "the authorization server does not accept this gateway")
+            }
+            // RFC 9110 §15.6.3.
+            Self::ExchangeFailed => refusal(502, "exchange_failed", "the token for the next hop could not be obtained"),
+            // RFC 9110 §15.6.4.
+            Self::ExchangeUnavailable => {
+                refusal(503, "exchange_unavailable", "the authorization server of the next hop cannot be reached")
+            }
+            // RFC 9110 §15.6.5.
+            Self::ExchangeTimedOut => {
+                refusal(504, "exchange_timed_out", "the authorization server of the next hop did not answer in time")
+            }
+            // RFC 9110 §15.6.4: it failed several times and is left alone for a while.
+            Self::BreakerOpen => refusal(
+                503,
+                "breaker_open",
+                "the authorization server of the next hop has failed, and is not asked for a while",
+            ),
+            // RFC 9110 §15.6.3: what came is not what was asked for.
+            Self::IssuedTokenUnfit => {
+                refusal(502, "issued_token_unfit", "the token that was issued for the next hop is not acceptable")
+            }
+            // RFC 8693 §2.2.1, scope.
+            Self::IssuedScopeTooNarrow => {
+                refusal(403, "issued_scope_too_narrow", "the token that was issued for the next hop allows too little")
+            }
+            // RFC 9110 §15.6.3: the credential that the next hop refuses is the gateway's, not the client's.
+            Self::UpstreamRefusedToken => {
+                refusal(502, "upstream_refused_token", "the next hop does not accept the token that was issued for it")
+            }
             // RFC 9110 §15.6.4: our own fault is never a reason to let a request pass.
             Self::InternalFault => refusal(503, "internal_fault", "the request could not be checked"),
         }
@@ -442,6 +561,22 @@ mod tests {
             (Reason::TokenNotVerified, 503, None),
             (Reason::CredentialChanged, 503, None),
             (Reason::RequiredFilterMissing, 503, None),
+            (Reason::SubjectTokenRefused, 401, Some("invalid_token")),
+            (Reason::SubjectTokenRefusedAgain, 403, None),
+            (Reason::SubjectTokenBound, 403, None),
+            (Reason::ActorNotPermitted, 403, None),
+            (Reason::ActorTokenMissing, 403, None),
+            (Reason::SecondTokenRefused, 403, None),
+            (Reason::TargetsDiffer, 403, None),
+            (Reason::ExchangeDenied, 403, None),
+            (Reason::ExchangeClientRefused, 502, None),
+            (Reason::ExchangeFailed, 502, None),
+            (Reason::ExchangeUnavailable, 503, None),
+            (Reason::ExchangeTimedOut, 504, None),
+            (Reason::BreakerOpen, 503, None),
+            (Reason::IssuedTokenUnfit, 502, None),
+            (Reason::IssuedScopeTooNarrow, 403, None),
+            (Reason::UpstreamRefusedToken, 502, None),
             (Reason::InternalFault, 503, None),
         ];
         let listed: Vec<Reason> = table.iter().map(|row| row.0).collect();

@@ -13,10 +13,9 @@ use std::net::IpAddr;
 use serde::Deserialize;
 use serde_json::Value;
 
-pub use self::actors::RawActors;
+pub use self::actors::{Actors, RawActors};
 pub use self::cidr::source_ip;
 
-use self::actors::Actors;
 use self::cidr::Cidr;
 use self::subject::Template;
 use crate::config::{Problems, at, at_index};

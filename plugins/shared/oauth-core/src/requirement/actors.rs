@@ -21,7 +21,7 @@ pub struct RawActors {
 
 /// Which chains of actors are accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Actors {
+pub struct Actors {
     required: bool,
     /// `None`: whoever has a name.
     allowed: Option<Vec<String>>,
@@ -29,7 +29,8 @@ pub(super) struct Actors {
 }
 
 impl RawActors {
-    pub(super) fn settings(&self, place: &str, problems: &mut Problems) -> Actors {
+    /// Checks the member; notes every mistake below `place`.
+    pub fn settings(&self, place: &str, problems: &mut Problems) -> Actors {
         let required = self.required.unwrap_or(false);
         super::require_names(self.allowed.as_deref(), &at(place, "allowed"), problems);
         let max_depth =
@@ -53,9 +54,11 @@ struct Actor<'c> {
 }
 
 impl Actors {
+    /// Holds the chain of a token against it.
+    ///
     /// # Errors
     /// [`Reason::ActorRequired`], [`Reason::ActorNotAllowed`], [`Reason::ActorChainTooDeep`] or [`Reason::ActorLoop`].
-    pub(super) fn check(&self, claims: &Claims) -> Result<(), Reason> {
+    pub fn check(&self, claims: &Claims) -> Result<(), Reason> {
         let chain: Vec<Option<Actor<'_>>> = claims
             .actors()
             .map(|actor| {

@@ -15,4 +15,5 @@ mod key_sets;
 mod mutations;
 mod requirements;
 mod signatures;
+mod token_exchange;
 mod vectors;

@@ -1,0 +1,229 @@
+//! Whether the token that came is the one that was wanted.
+
+use oauth_core::requirement::{Actors, RawActors};
+use oauth_core::secret::Secret;
+use oauth_core::token_exchange::{
+    Expected, Issued, ServerProfile, check,
+    result::{Audiences, Checked},
+};
+use oauth_core::{Claims, Profile, Reason, ScopeToken, Scopes};
+use serde_json::{Value, json};
+
+use super::{NOW, claims, claims_as, jwt};
+
+const ISSUER: &str = "https://idp.example";
+const EXP: i64 = 1_900_000_300;
+
+fn good() -> Value {
+    json!({"iss": ISSUER, "sub": "alice", "aud": "tool-b", "exp": EXP, "scope": "b:read", "client_id": "gateway"})
+}
+
+fn with(name: &str, value: Value) -> Value {
+    let mut claims = good();
+    claims[name] = value;
+    claims
+}
+
+fn scopes(list: &str) -> Vec<ScopeToken> {
+    Scopes::parse(list).unwrap().iter().cloned().collect()
+}
+
+struct Bench {
+    profile: ServerProfile,
+    subject: Option<Claims>,
+    audiences: Audiences,
+    asked: Vec<ScopeToken>,
+    further: Vec<ScopeToken>,
+    actors: Option<Actors>,
+    opaque: bool,
+}
+
+impl Bench {
+    fn new() -> Self {
+        Self {
+            profile: ServerProfile::Rfc8693,
+            subject: Some(claims(json!({"iss": ISSUER, "sub": "alice", "exp": EXP, "client_id": "agent-1"}))),
+            audiences: Audiences { expected: vec!["tool-b".to_owned()], further: Vec::new() },
+            asked: scopes("b:read"),
+            further: Vec::new(),
+            actors: None,
+            opaque: false,
+        }
+    }
+
+    fn check_issued(&self, token: String, scope: Option<&str>) -> Result<Checked, Reason> {
+        let scope = scope.map(|list| Scopes::parse(list).unwrap());
+        let issued = Issued { access_token: Secret::new(token), expires_in: None, scope };
+        let expected = Expected {
+            profile: self.profile,
+            issuer: ISSUER,
+            subject: self.subject.as_ref(),
+            audiences: &self.audiences,
+            asked: &self.asked,
+            further_scopes: &self.further,
+            actors: self.actors.as_ref(),
+            opaque: self.opaque,
+        };
+        check(&issued, &expected, NOW)
+    }
+
+    fn check(&self, token: &Value) -> Result<(), Reason> {
+        self.check_issued(jwt(token), None).map(drop)
+    }
+}
+
+const UNFIT: Result<(), Reason> = Err(Reason::IssuedTokenUnfit);
+
+#[test]
+fn a_token_as_it_was_wanted_passes_and_says_when_it_ends() {
+    let checked = Bench::new().check_issued(jwt(&good()), Some("b:read")).unwrap();
+    assert_eq!(checked.expires_at().map(|end| end.as_secs()), Some(EXP));
+}
+
+#[test]
+fn a_token_for_somebody_else_or_for_others_too_is_not_used() {
+    let mut bench = Bench::new();
+    for audience in [
+        json!("tool-c"),
+        json!([]),
+        json!(""),
+        json!("tool-b2"),
+        json!("TOOL-B"),
+        json!(["tool-b", "tool-c"]),
+        json!(null),
+    ] {
+        assert_eq!(bench.check(&with("aud", audience.clone())), UNFIT, "{audience}");
+    }
+    assert_eq!(bench.check(&with("aud", json!(["tool-b"]))), Ok(()));
+    bench.audiences.further = vec!["account".to_owned()];
+    assert_eq!(bench.check(&with("aud", json!(["tool-b", "account"]))), Ok(()));
+    assert_eq!(bench.check(&with("aud", json!(["account"]))), UNFIT);
+}
+
+#[test]
+fn the_subject_stays_who_it_was() {
+    let mut bench = Bench::new();
+    for (name, value) in [
+        ("sub", json!("mallory")),
+        ("sub", json!("ALICE")),
+        ("iss", json!("https://evil.example")),
+        ("iss", json!("https://idp.example/")),
+        ("exp", json!(1_899_999_999)),
+        ("exp", json!("x")),
+        ("cnf", json!({"jkt": "x"})),
+    ] {
+        assert_eq!(bench.check(&with(name, value.clone())), UNFIT, "{name} {value}");
+    }
+    let mut nameless = good();
+    nameless.as_object_mut().unwrap().remove("sub");
+    assert_eq!(bench.check(&nameless), UNFIT);
+    // A subject without a name is never the same as another one without.
+    bench.subject = Some(claims(json!({"iss": ISSUER, "exp": EXP})));
+    assert_eq!(bench.check(&nameless), UNFIT);
+    // With client credentials there is none to compare.
+    bench.subject = None;
+    assert_eq!(bench.check(&with("sub", json!("gateway"))), Ok(()));
+    assert_eq!(bench.check(&with("aud", json!("tool-c"))), UNFIT);
+}
+
+/// TEX-20
+#[test]
+fn with_entra_the_user_is_the_object_in_its_tenant() {
+    let of = |oid: &str, tid: &str| json!({"oid": oid, "tid": tid});
+    let token = |who: Value, iss: &str| {
+        let mut token = json!({"iss": iss, "sub": "pairwise", "aud": "api://b", "exp": EXP, "scp": "Read"});
+        token.as_object_mut().unwrap().extend(who.as_object().unwrap().clone());
+        // Entra's own header type.
+        let text = jwt(&token);
+        let (_, rest) = text.split_once('.').unwrap();
+        format!("eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.{rest}")
+    };
+    let mut before = json!({"iss": "https://sts.windows.net/t1/", "sub": "other", "exp": EXP});
+    before.as_object_mut().unwrap().extend(of("o1", "t1").as_object().unwrap().clone());
+    let mut bench = Bench { profile: ServerProfile::EntraObo, ..Bench::new() };
+    bench.subject = Some(claims_as(before, Profile::Entra));
+    bench.audiences.expected = vec!["api://b".to_owned()];
+    bench.asked = scopes("api://b/.default");
+    let v2 = "https://login.microsoftonline.com/t1/v2.0";
+    assert!(bench.check_issued(token(of("o1", "t1"), v2), Some("api://b/Read")).is_ok());
+    for who in [of("o2", "t1"), of("o1", "t2"), json!({"oid": "o1"}), json!({"tid": "t1"}), json!({})] {
+        let result = bench.check_issued(token(who.clone(), v2), None).map(drop);
+        assert_eq!(result, UNFIT, "{who}");
+    }
+    // Full and short names are one scope; another one is another.
+    bench.asked = scopes("api://b/read");
+    assert!(bench.check_issued(token(of("o1", "t1"), v2), Some("api://b/Read")).is_ok());
+    bench.asked = scopes("api://b/write");
+    assert_eq!(bench.check_issued(token(of("o1", "t1"), v2), None).map(drop), UNFIT);
+}
+
+/// TEX-09
+#[test]
+fn a_scope_too_few_is_denied_and_one_too_many_is_not_used() {
+    let mut bench = Bench::new();
+    bench.asked = scopes("a b");
+    let narrow = Err(Reason::IssuedScopeTooNarrow);
+    let result = |bench: &Bench, claim: Option<&str>, said: Option<&str>| {
+        let mut token = good();
+        match claim {
+            Some(list) => token["scope"] = json!(list),
+            None => drop(token.as_object_mut().unwrap().remove("scope")),
+        }
+        bench.check_issued(jwt(&token), said).map(drop)
+    };
+    assert_eq!(result(&bench, Some("a b"), Some("b a")), Ok(()));
+    assert_eq!(result(&bench, None, None), Ok(()), "RFC 8693 §2.2.1: what is not said is as it was asked");
+    assert_eq!(result(&bench, None, Some("a")), narrow);
+    assert_eq!(result(&bench, Some("a"), None), narrow);
+    // What the server says and what the token says must both do.
+    assert_eq!(result(&bench, Some("a"), Some("a b")), narrow);
+    assert_eq!(result(&bench, Some("a b"), Some("a")), narrow);
+    for (claim, said) in
+        [(Some("a b c"), None), (None, Some("a b c")), (Some("a b c"), Some("a b")), (Some("a c"), None)]
+    {
+        assert_eq!(result(&bench, claim, said), UNFIT, "{claim:?} {said:?}");
+    }
+    bench.further = scopes("profile");
+    assert_eq!(result(&bench, Some("a b profile"), None), Ok(()));
+    bench.asked = Vec::new();
+    assert_eq!(result(&bench, Some("profile"), None), Ok(()));
+    assert_eq!(result(&bench, Some("a"), None), UNFIT);
+    assert_eq!(result(&bench, None, Some("")), Ok(()));
+}
+
+/// TEX-15
+#[test]
+fn the_outermost_actor_decides_and_history_grants_nothing() {
+    let mut bench = Bench::new();
+    let actors: RawActors =
+        serde_json::from_value(json!({"required": true, "allowed": ["gateway"], "max_depth": 2})).unwrap();
+    bench.actors = Some(actors.settings("actors", &mut oauth_core::config::Problems::default()));
+    let act = |value: Value| bench.check(&with("act", value));
+    assert_eq!(act(json!({"sub": "gateway", "act": {"sub": "agent-1"}})), Ok(()));
+    assert_eq!(bench.check(&good()), Err(Reason::ActorRequired));
+    assert_eq!(act(json!({"sub": "other", "act": {"sub": "gateway"}})), Err(Reason::ActorNotAllowed));
+    // Times and audiences inside an actor mean nothing.
+    assert_eq!(act(json!({"sub": "gateway", "exp": 1, "aud": "x"})), Ok(()));
+    assert_eq!(
+        act(json!({"sub": "gateway", "act": {"sub": "a", "act": {"sub": "b"}}})),
+        Err(Reason::ActorChainTooDeep)
+    );
+    let deep = (0..40).fold(json!({"sub": "x"}), |inner, _| json!({"sub": "gateway", "act": inner}));
+    assert_eq!(act(deep), UNFIT);
+}
+
+#[test]
+fn a_token_that_cannot_be_read_passes_only_where_that_was_allowed() {
+    let mut bench = Bench::new();
+    let jwe = "eyJhbGciOiJkaXIiLCJlbmMiOiJBMjU2R0NNIn0..AAAA.AAAA.AAAA";
+    for token in ["opaque-token", jwe] {
+        assert_eq!(bench.check_issued(token.to_owned(), None).map(drop), UNFIT, "{token}");
+    }
+    bench.opaque = true;
+    for token in ["opaque-token", jwe] {
+        assert!(bench.check_issued(token.to_owned(), None).unwrap().claims.is_none(), "{token}");
+    }
+    // One that can be read is held against everything all the same, and what the server says too.
+    assert_eq!(bench.check(&with("aud", json!("tool-c"))), UNFIT);
+    assert_eq!(bench.check_issued("opaque-token".to_owned(), Some("b:read b:write")).map(drop), UNFIT);
+}
