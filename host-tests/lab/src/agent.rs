@@ -7,6 +7,7 @@ mod asked;
 mod authorization;
 mod denied;
 mod loopback;
+mod pushed;
 
 use std::{fmt, time::Duration};
 
@@ -91,10 +92,22 @@ impl Agent {
     /// # Errors
     /// If the user or the authorization server says no, or the challenge cannot be followed.
     pub fn follow(&self, denied: &Denied) -> Result<Asked, NotGranted> {
+        self.follow_with(denied, None)
+    }
+
+    /// The same, for these `authorization_details` (RFC 9396), a list of objects, and no others.
+    ///
+    /// # Errors
+    /// As [`Agent::follow`].
+    pub fn follow_for(&self, denied: &Denied, details: Value) -> Result<Asked, NotGranted> {
+        self.follow_with(denied, Some(details))
+    }
+
+    fn follow_with(&self, denied: &Denied, details: Option<Value>) -> Result<Asked, NotGranted> {
         let (Credential::Authorization(authorization), Some(challenge)) = (&self.credential, &denied.challenge) else {
             return Err(NotGranted::NothingAsked);
         };
-        runtime::block_on_within(TIMEOUT, authorization.follow(challenge))
+        runtime::block_on_within(TIMEOUT, authorization.follow(challenge, details))
             .unwrap_or_else(|| Err(NotGranted::Failed(anyhow::anyhow!("no answer within {TIMEOUT:?}"))))
     }
 

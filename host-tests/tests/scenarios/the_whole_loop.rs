@@ -2,6 +2,7 @@
 //! at its browser, Envoy with the filters, and the MCP SDK's server. A challenge is right if a client that only knows the
 //! standards comes back with a token that passes.
 
+mod details;
 mod endpoints;
 mod tools;
 
@@ -10,7 +11,7 @@ use std::time::Duration;
 use fourleg_lab::{
     agent::{Agent, Denied, Registration, Session},
     envoy::{Bootstrap, Cluster, Config, RunningEnvoy, WasmFilter, launch, provision, target_dir},
-    identity_provider::{IdentityProvider, Level, User},
+    identity_provider::{DetailsType, IdentityProvider, Level, Shape, User},
     mcp_server::McpServer,
     raw_client,
     wire::WireRequest,
@@ -35,12 +36,26 @@ fn alice() -> User {
 impl World {
     /// audience-validation in front of the MCP server, then claim-challenge with this configuration.
     fn start(claim_challenge: Option<&Value>) -> Self {
+        Self::with(claim_challenge.map(|config| ("claim_challenge", config)))
+    }
+
+    /// audience-validation in front of the MCP server, then this filter with this configuration.
+    fn with(second: Option<(&str, &Value)>) -> Self {
         let binary = provision(&|line| eprintln!("{line}")).unwrap();
         let idp = IdentityProvider::builder()
             .issuer(ISSUER)
             .public_client("agent-1", CALLBACK, ["tools:read", "tools:report"])
             .level(Level::new("urn:pwd").amr(["pwd"]))
             .level(Level::new("urn:mfa").amr(["pwd", "otp"]).auth_contexts(["c1"]))
+            .details_type(
+                DetailsType::new("file_access").required("actions", Shape::Texts).required("identifier", Shape::Text),
+            )
+            .details_type(
+                DetailsType::new("payment")
+                    .required("currency", Shape::Text)
+                    .required("max_amount", Shape::Number)
+                    .required("creditor", Shape::Text),
+            )
             .user(alice())
             .start()
             .unwrap();
@@ -55,14 +70,10 @@ impl World {
             }],
         });
         let mut bootstrap = Bootstrap::before(tools.address()).cluster(Cluster::new("idp", idp.address()));
-        for (name, config) in
-            [("audience_validation", Some(&audience_validation)), ("claim_challenge", claim_challenge)]
-        {
-            if let Some(config) = config {
-                let module = target_dir().join(format!("wasm/{name}.wasm"));
-                assert!(module.is_file(), "there is no {}; type: cargo xtask build", module.display());
-                bootstrap = bootstrap.filter(WasmFilter::new(name, module, config.to_string()));
-            }
+        for (name, config) in [("audience_validation", &audience_validation)].into_iter().chain(second) {
+            let module = target_dir().join(format!("wasm/{name}.wasm"));
+            assert!(module.is_file(), "there is no {}; type: cargo xtask build", module.display());
+            bootstrap = bootstrap.filter(WasmFilter::new(name, module, config.to_string()));
         }
         let gateway = launch(&binary, &Config::Json(bootstrap.to_json()), 1).unwrap_or_else(|error| panic!("{error}"));
         Self { idp, tools, gateway }

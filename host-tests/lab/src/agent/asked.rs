@@ -1,6 +1,9 @@
 //! What a challenge asks of the client, in the words of an authorization request.
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use serde_json::{Map, Value, json};
 
 /// What must be in the next authorization request.
@@ -16,6 +19,8 @@ pub struct Asked {
     pub max_age: Option<String>,
     /// The decoded claims request of Microsoft Entra: JSON.
     pub claims: Option<Value>,
+    /// What would have been enough (RFC 9396), from the challenge's `authorization_remediation`: a list of objects.
+    pub authorization_details: Option<Value>,
 }
 
 impl Asked {
@@ -37,7 +42,8 @@ impl Asked {
                     scope: param("scope"),
                     acr_values: param("acr_values"),
                     max_age: param("max_age"),
-                    claims: param("claims").and_then(|text| decoded(&text)),
+                    claims: param("claims").and_then(|text| claims(&text)),
+                    authorization_details: param("authorization_remediation").and_then(|text| remedy(&text)),
                 }
             })
             .collect();
@@ -50,7 +56,9 @@ impl Asked {
         match self.error.as_deref() {
             Some("insufficient_user_authentication" | "insufficient_scope") => true,
             Some("insufficient_claims") => self.claims.is_some(),
-            _ => false,
+            // Under any name: it has changed from draft to draft.
+            Some(_) => self.authorization_details.is_some(),
+            None => false,
         }
     }
 
@@ -67,9 +75,15 @@ impl Asked {
 }
 
 /// Standard base64 with padding, of a JSON object.
-fn decoded(text: &str) -> Option<Value> {
+fn claims(text: &str) -> Option<Value> {
     let claims: Value = serde_json::from_slice(&STANDARD.decode(text).ok()?).ok()?;
     claims.is_object().then_some(claims)
+}
+
+/// Base64url without padding, of a JSON object with the details: `draft-ietf-oauth-rar-metadata`.
+fn remedy(text: &str) -> Option<Value> {
+    let remedy: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
+    remedy.get("authorization_details").filter(|details| details.is_array()).cloned()
 }
 
 #[cfg(test)]
@@ -87,6 +101,23 @@ mod tests {
         assert_eq!(Asked::from_challenge(r#"Bearer realm="r""#), Some(Asked::default()));
         assert_eq!(Asked::from_challenge(r#"Basic realm="r""#), None);
         assert_eq!(Asked::from_challenge("\"broken"), None);
+    }
+
+    #[test]
+    fn the_details_that_would_have_been_enough_are_decoded() {
+        let asked = |remedy: &str, error: &str| {
+            let text = URL_SAFE_NO_PAD.encode(remedy);
+            Asked::from_challenge(&format!(r#"Bearer error="{error}", authorization_remediation="{text}""#)).unwrap()
+        };
+        let details = json!([{"type": "file_access", "actions": ["read"], "identifier": "a"}]);
+        let sound = json!({"authorization_details": details}).to_string();
+        for error in ["insufficient_authorization", "insufficient_authorization_details"] {
+            assert!(asked(&sound, error).is_for_a_step_up());
+            assert_eq!(asked(&sound, error).authorization_details, Some(details.clone()));
+        }
+        for unreadable in ["", "[]", "{}", r#"{"authorization_details":{}}"#] {
+            assert!(!asked(unreadable, "insufficient_authorization").is_for_a_step_up(), "{unreadable}");
+        }
     }
 
     #[test]

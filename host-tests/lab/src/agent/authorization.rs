@@ -1,7 +1,8 @@
 //! How an agent gets its tokens: through the user's browser, from the authorization server that the resource names.
 //!
 //! Discovery, PKCE, `state`, `iss`, `resource`, the code's exchange and the union of scopes are the MCP SDK's. It knows
-//! nothing of RFC 9470 and of claims challenges: those parameters are added to the URL that it makes.
+//! nothing of RFC 9470, of claims challenges and of RFC 9396: those parameters are added to the URL that it makes. A request
+//! with `authorization_details` is pushed (RFC 9126) where the authorization server takes that.
 
 use std::{fmt, net::SocketAddr, sync::Arc};
 
@@ -9,9 +10,10 @@ use anyhow::{Context as _, Result, bail, ensure};
 use rmcp::transport::auth::{
     AuthClient, AuthError, AuthorizationCallback, AuthorizationManager, OAuthClientConfig, OAuthHttpClient,
 };
+use serde_json::Value;
 use url::Url;
 
-use super::{Asked, loopback::Loopback};
+use super::{Asked, loopback::Loopback, pushed};
 
 /// What an agent knows before it meets a server.
 #[derive(Clone, Debug)]
@@ -97,13 +99,22 @@ impl Authorization {
         Ok(Self { registration, browser, client: AuthClient::new(http, manager) })
     }
 
-    /// Gets the token that the challenge asks for; later requests carry it.
-    pub(super) async fn follow(&self, challenge: &str) -> Result<Asked, NotGranted> {
-        let asked = Asked::from_challenge(challenge).ok_or(NotGranted::NothingAsked)?;
+    /// Gets the token that the challenge asks for; later requests carry it. With `details`, it asks for these authorization
+    /// details instead of the challenge's.
+    pub(super) async fn follow(&self, challenge: &str, details: Option<Value>) -> Result<Asked, NotGranted> {
+        let mut asked = Asked::from_challenge(challenge).ok_or(NotGranted::NothingAsked)?;
+        asked.authorization_details = details.or(asked.authorization_details);
         let mut manager = self.client.auth_manager.lock().await;
-        let (url, issuer) = self.authorization_url(&mut manager, challenge, &asked).await?;
+        let request = self.request(&mut manager, challenge, &asked).await?;
+        let url = match &request.push_to {
+            Some(endpoint) => match pushed::push(&self.browser, endpoint, &request.url).await? {
+                Ok(url) => url,
+                Err(error) => return Err(NotGranted::Refused { error, asked: Box::new(asked) }),
+            },
+            None => request.url.clone(),
+        };
         let answer = self.browser.open(&url).await?;
-        let returned = read_answer(&self.registration.redirect_uri, &url, &answer, &issuer)?;
+        let returned = read_answer(&self.registration.redirect_uri, &request.url, &answer, &request.issuer)?;
         if let Err(error) = returned {
             return Err(NotGranted::Refused { error, asked: Box::new(asked) });
         }
@@ -111,17 +122,13 @@ impl Authorization {
         Ok(asked)
     }
 
-    /// Discovery from the challenge, then the URL to open, with all that the challenge asks; and the issuer that must answer.
-    async fn authorization_url(
-        &self,
-        manager: &mut AuthorizationManager,
-        challenge: &str,
-        asked: &Asked,
-    ) -> Result<(Url, String)> {
+    /// Discovery from the challenge, then the request with all that it asks.
+    async fn request(&self, manager: &mut AuthorizationManager, challenge: &str, asked: &Asked) -> Result<Request> {
         let registration = &self.registration;
         let found = manager.resolve_metadata_from_challenge(Some(challenge)).await?;
         ensure!(found.source.is_discovered(), "no authorization server is named for {}", registration.resource);
         let issuer = found.metadata.issuer.clone().context("the authorization server has no name")?;
+        let push_to = asked.authorization_details.as_ref().and_then(|_| pushed::endpoint(&found.metadata));
         manager.set_metadata(found.metadata);
         manager.configure_client(OAuthClientConfig::new(&registration.client_id, &registration.redirect_uri))?;
         let mut url = Url::parse(&match (asked.error.as_deref(), asked.scope.as_deref()) {
@@ -139,13 +146,29 @@ impl Authorization {
             }
         })?;
         let claims = asked.claims_parameter(&registration.capabilities);
-        for (name, value) in [("acr_values", &asked.acr_values), ("max_age", &asked.max_age), ("claims", &claims)] {
+        let details = asked.authorization_details.as_ref().map(Value::to_string);
+        for (name, value) in [
+            ("acr_values", &asked.acr_values),
+            ("max_age", &asked.max_age),
+            ("claims", &claims),
+            ("authorization_details", &details),
+        ] {
             if let Some(value) = value {
                 url.query_pairs_mut().append_pair(name, value);
             }
         }
-        Ok((url, issuer))
+        Ok(Request { url, issuer, push_to })
     }
+}
+
+/// A request before the browser opens it.
+struct Request {
+    /// With all parameters.
+    url: Url,
+    /// Who must answer.
+    issuer: String,
+    /// Where it goes first, if it does.
+    push_to: Option<String>,
 }
 
 /// Checks that the browser came back to us, from whom we asked, for what we asked (RFC 6749, section 10.12; RFC 9207,

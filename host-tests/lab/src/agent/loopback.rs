@@ -41,7 +41,8 @@ impl Loopback {
         Ok(Url::parse(location.to_str()?)?)
     }
 
-    async fn send(&self, mut request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>> {
+    /// Sends a request to where its origin listens.
+    pub(super) async fn send(&self, mut request: http::Request<Vec<u8>>) -> Result<http::Response<Vec<u8>>> {
         let url = Url::parse(&request.uri().to_string())?;
         let origin = url.origin().ascii_serialization();
         let (_, address) =

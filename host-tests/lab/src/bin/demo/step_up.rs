@@ -1,12 +1,13 @@
 //! claim-challenge: a dangerous tool is answered with a challenge, and a client that knows nothing of us follows it.
 
 use anyhow::{Result, anyhow};
-use fourleg_lab::agent::{Agent, Asked, Denied, NotGranted, Session};
+use fourleg_lab::agent::{Agent, Denied, Session};
 use serde_json::json;
 
 use crate::{
+    browser,
     verdict::{self, Expected},
-    world::{World, alice},
+    world::{RESOURCE, World, alice},
 };
 
 const ALICE: &str = "alice by agent-2";
@@ -16,9 +17,9 @@ const TOO_WEAK: Expected =
 /// Plays the loop and prints what happens. Out: how many verdicts were not the expected ones.
 pub(crate) fn show(world: &World) -> Result<usize> {
     println!("\nAn agent that has no token yet, and a tool that deletes:");
-    let agent = world.agent()?;
+    let agent = world.agent_for(RESOURCE)?;
     let Err(unknown) = agent.connect() else { return Err(anyhow!("the gateway let an agent in without a token")) };
-    let mut surprises = follow(world, &agent, &unknown, None);
+    let mut surprises = browser::follow(world, &agent.follow(&unknown), None);
     let old = agent.current_token().unwrap_or_default();
     let session = agent.connect()?;
     surprises +=
@@ -28,10 +29,10 @@ pub(crate) fn show(world: &World) -> Result<usize> {
     surprises += verdict::print(ALICE, "delete_file, signed in by password", &too_weak, &TOO_WEAK);
     let Err(too_weak) = too_weak else { return Ok(surprises) };
     world.identity_provider.seat(alice().refuses());
-    surprises += follow(world, &agent, &too_weak, Some("access_denied"));
+    surprises += browser::follow(world, &agent.follow(&too_weak), Some("access_denied"));
     surprises += verdict::print(ALICE, "delete_file, alice said no", &call(&session, "delete_file"), &TOO_WEAK);
     world.identity_provider.seat(alice());
-    surprises += follow(world, &agent, &too_weak, None);
+    surprises += browser::follow(world, &agent.follow(&too_weak), None);
     surprises +=
         verdict::print(ALICE, "delete_file, the upgraded token", &call(&session, "delete_file"), &Expected::Allowed);
     let with_old = Agent::new(world.url()).token(old).connect().and_then(|session| call(&session, "delete_file"));
@@ -40,25 +41,4 @@ pub(crate) fn show(world: &World) -> Result<usize> {
 
 fn call(session: &Session, tool: &str) -> Result<String, Denied> {
     session.call(tool, json!({"path": "report.txt"}))
-}
-
-/// Lets the agent follow the challenge, and tells how that went. Out: 1 if it went otherwise, else 0.
-fn follow(world: &World, agent: &Agent, denied: &Denied, expected_error: Option<&str>) -> usize {
-    let (story, error) = match agent.follow(denied) {
-        Ok(asked) => (format!("{}; alice approves", what(&asked)), None),
-        Err(NotGranted::Refused { error, asked }) => (format!("{}; alice refuses: {error}", what(&asked)), Some(error)),
-        Err(other) => (other.to_string(), Some(String::new())),
-    };
-    let as_expected = error.as_deref() == expected_error;
-    let mark = if as_expected { "" } else { "  <-- NOT AS EXPECTED" };
-    println!("  the client opens {} with {story}{mark}", world.identity_provider.authorization_endpoint());
-    usize::from(!as_expected)
-}
-
-/// The parameters that the challenge asked for.
-fn what(asked: &Asked) -> String {
-    let parameters = [("scope", &asked.scope), ("acr_values", &asked.acr_values), ("max_age", &asked.max_age)];
-    let parameters: Vec<String> =
-        parameters.iter().filter_map(|(name, value)| Some(format!("{name}={}", value.as_ref()?))).collect();
-    if parameters.is_empty() { "what the resource's metadata names".to_owned() } else { parameters.join(" ") }
 }

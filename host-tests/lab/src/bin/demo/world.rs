@@ -6,7 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use fourleg_lab::{
     agent::{Agent, Registration},
     envoy::{Bootstrap, Cluster, Config, RunningEnvoy, WasmFilter, launch, provision, target_dir},
-    identity_provider::{IdentityProvider, Level, User},
+    identity_provider::{DetailsType, IdentityProvider, Level, Shape, User},
     mcp_server::McpServer,
     mint::Mint,
 };
@@ -15,7 +15,11 @@ use serde_json::{Value, json};
 use crate::say;
 
 pub(crate) const ISSUER: &str = "https://idp.demo.example/agents";
+/// The name of the gateway.
+const TOOLS: &str = "https://tools.demo.example";
 pub(crate) const RESOURCE: &str = "https://tools.demo.example/mcp";
+/// A second one on the same gateway, where each file is granted by itself.
+pub(crate) const VAULT: &str = "https://tools.demo.example/mcp/vault";
 pub(crate) const SECRET: &str = "demo-secret";
 /// Where the browser brings the answer of the identity provider. Here, nobody listens: the agent looks at the address.
 const CALLBACK: &str = "http://127.0.0.1/callback";
@@ -41,6 +45,9 @@ impl World {
             .public_client("agent-2", CALLBACK, ["tools:read"])
             .level(Level::new("urn:pwd").amr(["pwd"]))
             .level(Level::new("urn:mfa").amr(["pwd", "otp"]))
+            .details_type(
+                DetailsType::new("file_access").required("actions", Shape::Texts).required("identifier", Shape::Text),
+            )
             .user(alice())
             .start()
             .context("cannot start the identity provider")?;
@@ -48,8 +55,11 @@ impl World {
         let mut bootstrap = Bootstrap::before(mcp_server.address())
             .port(port)
             .cluster(Cluster::new("idp", identity_provider.address()));
-        let audience_validation = audience_validation(&identity_provider);
-        for (name, config) in [("audience_validation", audience_validation), ("claim_challenge", claim_challenge())] {
+        for (name, config) in [
+            ("audience_validation", audience_validation(&identity_provider)),
+            ("claim_challenge", claim_challenge()),
+            ("rar_enforcement", rar_enforcement()),
+        ] {
             let module = target_dir().join(format!("wasm/{name}.wasm"));
             if !module.exists() {
                 bail!("{} is missing: type `cargo xtask build`", module.display());
@@ -72,15 +82,20 @@ impl World {
     }
 
     pub(crate) fn url(&self) -> String {
-        format!("http://{}/mcp", self.envoy.address())
+        self.url_of(RESOURCE)
     }
 
-    /// An agent that can send its user to the identity provider.
-    pub(crate) fn agent(&self) -> Result<Agent> {
-        let registration = Registration::new(RESOURCE, "agent-2", CALLBACK)
+    /// Where a resource of this gateway listens.
+    fn url_of(&self, resource: &str) -> String {
+        resource.replace(TOOLS, &format!("http://{}", self.envoy.address()))
+    }
+
+    /// An agent for a resource of this gateway, which can send its user to the identity provider.
+    pub(crate) fn agent_for(&self, resource: &str) -> Result<Agent> {
+        let registration = Registration::new(resource, "agent-2", CALLBACK)
             .origin("https://idp.demo.example", self.identity_provider.address())
-            .origin("https://tools.demo.example", self.envoy.address());
-        Agent::new(self.url()).registered(registration)
+            .origin(TOOLS, self.envoy.address());
+        Agent::new(self.url_of(resource)).registered(registration)
     }
 }
 
@@ -96,12 +111,16 @@ fn audience_validation(identity_provider: &IdentityProvider) -> Value {
             "issuer": ISSUER,
             "jwks": {"remote": {"cluster": "idp", "uri": identity_provider.jwks_uri()}},
         }],
-        "resources": [{
-            "resource": RESOURCE,
-            "match": {"path": {"prefix": "/mcp"}},
-            "require": {"scopes": ["tools:read"]},
-            "protected_resource_metadata": {"authorization_servers": [ISSUER], "scopes_supported": ["tools:read"]},
-        }],
+        "resources": [resource(RESOURCE, "/mcp"), resource(VAULT, "/mcp/vault")],
+    })
+}
+
+fn resource(name: &str, path: &str) -> Value {
+    json!({
+        "resource": name,
+        "match": {"path": {"prefix": path}},
+        "require": {"scopes": ["tools:read"]},
+        "protected_resource_metadata": {"authorization_servers": [ISSUER], "scopes_supported": ["tools:read"]},
     })
 }
 
@@ -110,9 +129,25 @@ fn claim_challenge() -> Value {
     json!({
         "rules": [{
             "name": "delete",
-            "match": {"path": {"prefix": "/mcp"}, "mcp": {"methods": ["tools/call"], "tools": ["delete_*"]}},
+            "match": {"path": {"exact": "/mcp"}, "mcp": {"methods": ["tools/call"], "tools": ["delete_*"]}},
             "require": {"acr_values": ["urn:mfa"], "max_age_seconds": 300},
         }],
+        "unmatched": "allow",
+    })
+}
+
+/// And: in the vault, a token opens the files that its user has granted, for what was granted, and no others.
+fn rar_enforcement() -> Value {
+    let rule = |tool: &str, action: &str| {
+        json!({
+            "name": action,
+            "match": {"path": {"prefix": "/mcp/vault"}, "mcp": {"methods": ["tools/call"], "tools": [tool]}},
+            "require": {"type": "file_access", "actions": [action], "identifier": "{mcp.arguments/path}"},
+        })
+    };
+    json!({
+        "types": {"file_access": {"fields": {"actions": "superset", "identifier": "equal"}}},
+        "rules": [rule("read_file", "read"), rule("delete_file", "delete")],
         "unmatched": "allow",
     })
 }
