@@ -174,6 +174,14 @@ fn a_rule_that_makes_every_request_one_of_mcp_is_noted() {
 }
 
 #[test]
+fn two_rules_of_one_name_are_noted() {
+    let mut document = document();
+    document["rules"][2]["name"] = document["rules"][0]["name"].clone();
+    let notes = Settings::read(document.to_string().as_bytes()).unwrap().common.notes;
+    assert!(notes.len() == 1 && notes[0].starts_with("rules[2].name is the name of an earlier rule"), "{notes:?}");
+}
+
+#[test]
 fn all_mistakes_are_told_at_once() {
     let found = sound().mistakes(&json!({"style": "entra", "loop_guard": {"attempts": 0}, "rules": [{}]}).to_string());
     for start in [

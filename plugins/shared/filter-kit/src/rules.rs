@@ -100,6 +100,9 @@ pub fn settings<'a, R, S>(
         rules.extend(written.settings(members, &place, problems, &mut require).map(|rule| (place, rule)));
     }
     for (position, (place, rule)) in rules.iter().enumerate() {
+        if rules.iter().take(position).any(|(_, earlier)| earlier.name == rule.name) {
+            problems.note(at(place, "name"), "is the name of an earlier rule, too: records do not tell them apart");
+        }
         let covers =
             |(_, earlier): &&(String, Rule<S>)| earlier.mode == Mode::Enforce && earlier.matches.covers(&rule.matches);
         if let Some((_, earlier)) = rules.iter().take(position).find(covers) {
