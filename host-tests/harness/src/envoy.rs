@@ -62,7 +62,9 @@ impl Runner for Envoy {
         let mut clusters = Vec::new();
         for (name, handler) in &gateway.clusters {
             let cluster = serve(handler);
-            bootstrap = bootstrap.cluster(Cluster::new(name, cluster.address()));
+            let mut configured = Cluster::new(name, cluster.address());
+            configured.credential = gateway.credentials.get(name).cloned();
+            bootstrap = bootstrap.cluster(configured);
             clusters.push(cluster);
         }
         for name in &gateway.empty_clusters {

@@ -154,6 +154,8 @@ pub struct Gateway {
     pub workers: usize,
     pub clusters: BTreeMap<String, Handler>,
     pub upstream: Handler,
+    /// What the proxy itself writes into `Authorization` of callouts, by cluster: no filter gets to see it.
+    pub credentials: BTreeMap<String, String>,
     /// Strings that must never show in a log or in what a client sees, beside every bearer token sent.
     pub canaries: Vec<String>,
     /// Clusters that are configured and have no host: a callout fails at dispatch with `InternalFailure`.
@@ -180,6 +182,7 @@ impl Gateway {
             workers: 1,
             clusters: BTreeMap::new(),
             upstream: Arc::new(|_| crate::http::Response::text(200, "upstream").into()),
+            credentials: BTreeMap::new(),
             canaries: Vec::new(),
             empty_clusters: BTreeSet::new(),
             missing_clusters: BTreeSet::new(),
@@ -213,6 +216,14 @@ impl Gateway {
     ) -> Self {
         self.clusters.insert(name.to_owned(), Arc::new(move |request| handler(request).into()));
         self
+    }
+
+    /// The proxy authenticates itself at a cluster with this credential, as `"Basic …"`, in place of whatever a filter
+    /// says; in Envoy it is the cluster's credential injector. It is a canary, too.
+    #[must_use]
+    pub fn credential(mut self, cluster: &str, credential: &str) -> Self {
+        self.credentials.insert(cluster.to_owned(), credential.to_owned());
+        self.canary(credential)
     }
 
     /// What stands behind the gateway.

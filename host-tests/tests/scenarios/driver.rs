@@ -227,6 +227,25 @@ scenarios! {
         }
     }
 
+    /// TEX-26: the proxy's own authentication, of which no plugin's configuration, setting or log holds anything.
+    fn a_callout_carries_the_credential_of_the_proxy_and_the_filter_knows_nothing_of_it(runner) {
+        let seen = Arc::new(AtomicUsize::new(0));
+        let counted = Arc::clone(&seen);
+        let gateway = Gateway::chain([plugin("driver_probe", json!({"routes": {"/a": [call("as"), allow()]}}))])
+            .cluster("as", move |request: &Request| {
+                let values: Vec<_> = request.headers.iter().filter(|(name, _)| name == b"authorization").collect();
+                if matches!(values.as_slice(), [(_, value)] if value == b"Basic Zm91cmxlZzpzM2NyZXQ=") {
+                    counted.fetch_add(1, Ordering::SeqCst);
+                }
+                Response::json(200, &json!({}))
+            })
+            .credential("as", "Basic Zm91cmxlZzpzM2NyZXQ=");
+        let gateway = runner.start(gateway).unwrap();
+        assert_eq!(trace(&gateway.send(get("/a"))), "call:200:2");
+        assert_eq!(seen.load(Ordering::SeqCst), 1);
+        assert!(gateway.logs().iter().all(|line| !line.contains("Zm91cmxlZzpzM2NyZXQ")));
+    }
+
     fn a_policy_that_never_comes_to_an_end_denies(runner) {
         let forever = json!({"call_forever": {"cluster": "idp", "timeout_ms": 1000}});
         let shared_forever = json!({"call_forever": {"cluster": "no_such_cluster", "key": "k", "timeout_ms": 1000}});

@@ -95,6 +95,10 @@ fn send(world: &mut World, vm: usize, cluster: String, request: Option<Request>,
         return Err(Status::BadArgument);
     }
     let mut request = request.ok_or(Status::BadArgument)?;
+    if let Some(credential) = world.gateway.credentials.get(&cluster) {
+        request.headers.retain(|(name, _)| name != b"authorization");
+        request.headers.push((b"authorization".to_vec(), credential.clone().into_bytes()));
+    }
     if timeout > 0 {
         request.headers.push((b"x-envoy-expected-rq-timeout-ms".to_vec(), timeout.to_string().into_bytes()));
     }
