@@ -144,3 +144,71 @@ fn an_answer_without_headers_is_a_failure() {
     gateway.fail_without_headers(only_callout(&gateway));
     gateway.outcome(stream).denied_with(503).has_code("callout_failed");
 }
+
+/// Two workers, and a call that one of them makes for both.
+fn for_all() -> Emulated {
+    let call = json!({"call": {"cluster": "idp", "key": "keys", "timeout_ms": 1000, "across_workers": true}});
+    probe(json!({"/a": [call, allow()]})).workers(2).start().unwrap()
+}
+
+/// TEX-17
+#[test]
+fn a_worker_that_waits_for_another_adopts_what_that_one_publishes() {
+    let gateway = for_all();
+    let leader = gateway.open(get("/a"));
+    let callout = only_callout(&gateway);
+    let follower = gateway.open(get("/a"));
+    assert_eq!(only_callout(&gateway), callout, "the follower waits for it");
+    gateway.complete(callout, ok());
+    gateway.outcome(leader).allowed();
+    assert!(matches!(gateway.state(follower), StreamState::Paused), "{:?}", gateway.state(follower));
+    gateway.advance(Duration::from_millis(30));
+    assert_eq!(gateway.outcome(follower).allowed().header_text("x-probe-trace").as_deref(), Some("adopted"));
+    assert!(gateway.pending_callouts().is_empty());
+}
+
+#[test]
+fn a_leader_whose_client_leaves_strands_nobody_on_another_worker() {
+    let gateway = for_all();
+    let leader = gateway.open(get("/a"));
+    let callout = only_callout(&gateway);
+    let follower = gateway.open(get("/a"));
+    gateway.reset(leader);
+    gateway.complete(callout, ok());
+    gateway.advance(Duration::from_millis(30));
+    gateway.outcome(follower).allowed();
+    assert!(gateway.outcome(leader).upstream.is_empty());
+}
+
+/// A holder that is dead, or lies, can only delay: then the call is made here.
+#[test]
+fn a_call_that_the_other_worker_never_ends_is_made_here() {
+    let gateway = for_all();
+    let leader = gateway.open(get("/a"));
+    let stuck = only_callout(&gateway);
+    let follower = gateway.open(get("/a"));
+    gateway.advance(Duration::from_millis(1500));
+    assert_eq!(only_callout(&gateway), stuck);
+    gateway.advance(Duration::from_millis(1000));
+    let pending = gateway.pending_callouts();
+    let own = pending.iter().find(|callout| callout.id != stuck).expect("a call of its own");
+    gateway.complete(own.id, ok());
+    gateway.outcome(leader).denied_with(503);
+    assert_eq!(
+        gateway.outcome(follower).allowed().header_text("x-probe-trace").as_deref(),
+        Some("call:200:2 learned:1")
+    );
+}
+
+#[test]
+fn a_stream_that_waits_for_another_worker_and_is_gone_is_not_resumed() {
+    let gateway = for_all();
+    let leader = gateway.open(get("/a"));
+    let callout = only_callout(&gateway);
+    let gone = gateway.open(get("/a"));
+    gateway.reset(gone);
+    gateway.complete(callout, ok());
+    gateway.advance(Duration::from_millis(300));
+    gateway.outcome(leader).allowed();
+    assert!(gateway.outcome(gone).upstream.is_empty());
+}
