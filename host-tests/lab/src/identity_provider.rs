@@ -25,6 +25,7 @@ mod client_authentication;
 mod clients;
 mod consent_page;
 mod endpoints;
+mod faults;
 mod grant;
 mod introspection_endpoint;
 mod issued_tokens;
@@ -54,6 +55,7 @@ use crate::{
 pub use authorization_details::{DetailsType, Shape};
 pub use builder::Builder;
 pub use clients::Client;
+pub use faults::Fault;
 pub use issued_tokens::TokenForm;
 pub use received::Received;
 use state::State;
@@ -69,17 +71,6 @@ pub enum Endpoint {
     PushedAuthorization,
     Token,
     Introspection,
-}
-
-/// How an endpoint fails.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// Answers with this status and a JSON error.
-    Status(u16),
-    /// Never answers.
-    Hang,
-    /// Answers 200 with something that is not JSON, and says that it is.
-    Garbage,
 }
 
 /// A running identity provider; it ends when this is dropped.
@@ -222,13 +213,12 @@ impl IdentityProvider {
 
     /// Makes an endpoint fail from now on.
     pub fn fail(&self, endpoint: Endpoint, fault: Fault) {
-        self.recover(endpoint);
-        self.state.faults().push((endpoint, fault));
+        self.state.change_faults(|faults| faults.set(endpoint, fault));
     }
 
-    /// Makes an endpoint work again.
+    /// Makes an endpoint work again, and gives the answers that it held back.
     pub fn recover(&self, endpoint: Endpoint) {
-        self.state.faults().retain(|(at, _)| *at != endpoint);
+        self.state.change_faults(|faults| faults.clear(endpoint));
     }
 
     /// How often an endpoint was asked.

@@ -15,6 +15,7 @@
 //! ```
 
 mod key;
+mod private;
 mod public;
 mod token;
 

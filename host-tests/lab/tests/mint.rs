@@ -103,6 +103,24 @@ fn forged_forms_have_the_parts_that_they_claim() {
 }
 
 #[test]
+fn a_private_key_can_be_handed_to_a_client() {
+    let signed_by = |algorithm: Algorithm| -> String {
+        let pem = key(algorithm).private_pem();
+        let claims = Claims::create(Duration::from_mins(1)).with_issuer(ISSUER).with_audience(AUDIENCE);
+        match algorithm {
+            Algorithm::Es256 => ES256KeyPair::from_pem(&pem).unwrap().sign(claims).unwrap(),
+            Algorithm::Es384 => ES384KeyPair::from_pem(&pem).unwrap().sign(claims).unwrap(),
+            Algorithm::EdDsa => Ed25519KeyPair::from_pem(&pem).unwrap().sign(claims).unwrap(),
+            Algorithm::Ps256 => PS256KeyPair::from_pem(&pem).unwrap().sign(claims).unwrap(),
+            _ => RS256KeyPair::from_pem(&pem).unwrap().sign(claims).unwrap(),
+        }
+    };
+    for algorithm in [Algorithm::Rs256, Algorithm::Ps256, Algorithm::Es256, Algorithm::Es384, Algorithm::EdDsa] {
+        verify(key(algorithm), &signed_by(algorithm)).unwrap();
+    }
+}
+
+#[test]
 fn every_token_has_an_id_of_its_own() {
     let mint = mint();
     assert_ne!(mint.access_token().claims()["jti"], mint.access_token().claims()["jti"]);

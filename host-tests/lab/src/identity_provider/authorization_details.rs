@@ -112,6 +112,12 @@ fn is_narrower(part: &Value, whole: &Value) -> bool {
     })
 }
 
+/// Of what is held, the part that a token request asks for (section 6), or all of it if it asks for none.
+pub(super) fn part(asked: Option<&str>, types: &[DetailsType], held: &[Value]) -> Result<Vec<Value>, Invalid> {
+    let Some(asked) = asked else { return Ok(held.to_vec()) };
+    parse(asked, types).and_then(|part| if is_within(&part, held) { Ok(part) } else { Err(Invalid) })
+}
+
 /// Those that a token for these audiences may show: without objects for other places alone (section 6.2).
 pub(super) fn for_audiences(details: &[Value], audiences: &[&str]) -> Vec<Value> {
     let is_for_them = |detail: &&Value| {

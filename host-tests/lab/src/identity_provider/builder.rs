@@ -2,6 +2,8 @@
 
 use std::sync::{Arc, Mutex, atomic::AtomicU64};
 
+use tokio::sync::Notify;
+
 use super::{Client, DetailsType, IdentityProvider, Level, TokenForm, User, endpoints, keys::Keys, state::State};
 use crate::{mint::Algorithm, router_server, runtime};
 
@@ -143,7 +145,9 @@ impl Builder {
             pushed_requests: Mutex::default(),
             tokens: Mutex::default(),
             keys: Mutex::new(Keys::new(self.algorithm)),
+            assertions: Mutex::default(),
             faults: Mutex::default(),
+            faults_changed: Notify::new(),
             received: Mutex::default(),
             authorizations: Mutex::default(),
             consent_pages: Mutex::default(),

@@ -13,8 +13,11 @@ use axum::{
 use serde_json::{Value, json};
 
 use super::{
-    Endpoint, Fault, Level, State, authorization_details::DetailsType, authorization_endpoint, introspection_endpoint,
-    pushed_requests, received::Received, token_endpoint,
+    Endpoint, Level, State,
+    authorization_details::DetailsType,
+    authorization_endpoint, introspection_endpoint, pushed_requests,
+    received::Received,
+    token_endpoint::{self, token_exchange},
 };
 use crate::mint::Algorithm;
 
@@ -74,10 +77,10 @@ fn metadata(state: &State) -> Value {
         "token_endpoint": state.url("/token"),
         "jwks_uri": state.url("/jwks"),
         "introspection_endpoint": state.url("/introspect"),
-        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post"],
+        "introspection_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt"],
         "introspection_signing_alg_values_supported": [state.keys().current().algorithm().name()],
         "scopes_supported": scopes,
-        "grant_types_supported": ["authorization_code", "client_credentials"],
+        "grant_types_supported": ["authorization_code", "client_credentials", token_exchange::GRANT_TYPE],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "code_challenge_methods_supported": ["S256"],
@@ -90,7 +93,8 @@ fn metadata(state: &State) -> Value {
         "pushed_authorization_request_endpoint": state.url("/par"),
         "require_pushed_authorization_requests": false,
         "authorization_details_types_supported": state.details_types.iter().map(DetailsType::name).collect::<Vec<_>>(),
-        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "none"],
+        "token_endpoint_auth_methods_supported": ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"],
+        "token_endpoint_auth_signing_alg_values_supported": algorithms,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
     })
@@ -102,32 +106,30 @@ async fn answer(state: Arc<State>, endpoint: Endpoint, document: impl FnOnce(&St
 }
 
 /// Notes the request, then fails as told, or answers.
-async fn respond(state: &State, request: Received, answer: impl FnOnce(&State, &Received) -> Response) -> Response {
+async fn respond(
+    state: &Arc<State>,
+    request: Received,
+    answer: impl FnOnce(&State, &Received) -> Response,
+) -> Response {
+    let endpoint = request.endpoint;
     state.received().push(request.clone());
-    match failure(state.fault(request.endpoint)).await {
-        Some(failure) => failure,
-        None => answer(state, &request),
-    }
-}
-
-async fn failure(fault: Option<Fault>) -> Option<Response> {
-    match fault? {
-        Fault::Status(code) => {
-            let status = StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-            Some(json_response(status, &json!({"error": "server_error"})))
-        }
-        Fault::Hang => std::future::pending().await,
-        Fault::Garbage => Some(typed(StatusCode::OK, "<html>not what you asked for".to_owned())),
+    let fault = state.faults().of(endpoint).cloned();
+    let Some(fault) = fault else { return answer(state, &request) };
+    match fault.instead().await {
+        Some(response) => response,
+        None => fault.spoil(answer(state, &request), Arc::clone(state).recovered(endpoint)).await,
     }
 }
 
 pub(super) fn json_response(status: StatusCode, body: &Value) -> Response {
-    typed(status, body.to_string())
+    let mut response = typed("application/json", body.to_string());
+    *response.status_mut() = status;
+    response
 }
 
-fn typed(status: StatusCode, body: String) -> Response {
+/// A 200 of this type.
+pub(super) fn typed(content_type: &'static str, body: String) -> Response {
     let mut response = Response::new(Body::from(body));
-    *response.status_mut() = status;
-    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static("application/json"));
+    response.headers_mut().insert(header::CONTENT_TYPE, header::HeaderValue::from_static(content_type));
     response
 }

@@ -24,7 +24,12 @@ impl Parameters {
         if values.next().is_some() { Err(Repeated) } else { Ok(first.filter(|value| !value.is_empty())) }
     }
 
-    /// The values of `resource`, which alone may be repeated (RFC 8707, section 2): absolute, without a fragment, or `None`.
+    /// The values of a parameter that may be repeated.
+    pub(super) fn all(&self, name: &str) -> Vec<String> {
+        self.0.iter().filter(|(n, value)| n == name && !value.is_empty()).map(|(_, value)| value.clone()).collect()
+    }
+
+    /// The values of `resource`, which may be repeated (RFC 8707, section 2): absolute, without a fragment, or `None`.
     pub(super) fn resources(&self) -> Option<Vec<String>> {
         self.0
             .iter()

@@ -21,6 +21,11 @@ impl Refusal {
         Self { status: StatusCode::BAD_REQUEST, error }
     }
 
+    /// 403 with this error: asking otherwise would not help.
+    pub(super) const fn forbidden(error: &'static str) -> Self {
+        Self { status: StatusCode::FORBIDDEN, error }
+    }
+
     /// The client is unknown, or has not proved who it is.
     pub(super) const fn unknown_client() -> Self {
         Self { status: StatusCode::UNAUTHORIZED, error: "invalid_client" }

@@ -1,14 +1,21 @@
 //! What the endpoints share.
 
-use std::sync::{
-    Mutex, MutexGuard, PoisonError,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    pin::pin,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
+use tokio::sync::Notify;
+
 use super::{
-    Endpoint, Fault, Level, User,
+    Endpoint, Level, User,
     authorization_details::DetailsType,
+    client_authentication::Assertions,
     clients::Client,
+    faults::Faults,
     grant::Grant,
     issued_tokens::{IssuedTokens, TokenForm},
     keys::Keys,
@@ -33,7 +40,10 @@ pub(super) struct State {
     pub(super) pushed_requests: Mutex<OneTime<PushedRequest>>,
     pub(super) tokens: Mutex<IssuedTokens>,
     pub(super) keys: Mutex<Keys>,
-    pub(super) faults: Mutex<Vec<(Endpoint, Fault)>>,
+    pub(super) assertions: Mutex<Assertions>,
+    pub(super) faults: Mutex<Faults>,
+    /// Told whenever a fault is set or ends.
+    pub(super) faults_changed: Notify,
     pub(super) received: Mutex<Vec<Received>>,
     pub(super) authorizations: Mutex<Vec<Vec<(String, String)>>>,
     pub(super) consent_pages: Mutex<Vec<String>>,
@@ -80,8 +90,30 @@ impl State {
         lock(&self.user)
     }
 
-    pub(super) fn faults(&self) -> MutexGuard<'_, Vec<(Endpoint, Fault)>> {
+    pub(super) fn faults(&self) -> MutexGuard<'_, Faults> {
         lock(&self.faults)
+    }
+
+    pub(super) fn change_faults(&self, change: impl FnOnce(&mut Faults)) {
+        change(&mut self.faults());
+        self.faults_changed.notify_waiters();
+    }
+
+    /// Ends when an endpoint has no fault.
+    pub(super) async fn recovered(self: Arc<Self>, endpoint: Endpoint) {
+        loop {
+            // Waits from here on, so that no change between the look and the wait is missed.
+            let mut change = pin!(self.faults_changed.notified());
+            change.as_mut().enable();
+            if self.faults().of(endpoint).is_none() {
+                return;
+            }
+            change.await;
+        }
+    }
+
+    pub(super) fn assertions(&self) -> MutexGuard<'_, Assertions> {
+        lock(&self.assertions)
     }
 
     pub(super) fn received(&self) -> MutexGuard<'_, Vec<Received>> {
@@ -98,10 +130,6 @@ impl State {
 
     pub(super) fn client(&self, id: &str) -> Option<&Client> {
         self.clients.iter().find(|client| client.id == id)
-    }
-
-    pub(super) fn fault(&self, endpoint: Endpoint) -> Option<Fault> {
-        self.faults().iter().rev().find(|(at, _)| *at == endpoint).map(|(_, fault)| *fault)
     }
 
     /// Writes a token in the form that its client gets, and remembers it.

@@ -1,5 +1,6 @@
 //! The public halves, in the forms in which they are published, and in which attackers misuse them.
 
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use rsa::{pkcs8::EncodePublicKey as _, traits::PublicKeyParts as _};
 use serde_json::{Value, json};
 
@@ -55,13 +56,10 @@ impl SigningKey {
         }
     }
 
-    /// The public half as PEM, with the line breaks that `openssl` writes.
+    /// The public half as PEM.
     #[must_use]
     pub fn public_pem(&self) -> String {
-        use base64::{Engine as _, engine::general_purpose::STANDARD};
-        let base64 = STANDARD.encode(self.public_der());
-        let lines: Vec<&str> = base64.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
-        format!("-----BEGIN PUBLIC KEY-----\n{}\n-----END PUBLIC KEY-----\n", lines.join("\n"))
+        pem("PUBLIC KEY", &self.public_der())
     }
 
     /// The modulus of an RSA key, as bytes; of other keys the public point.
@@ -74,6 +72,13 @@ impl SigningKey {
             Secret::Ed25519(secret) => secret.pk.to_vec(),
         }
     }
+}
+
+/// DER as text, with the line breaks that `openssl` writes (RFC 7468).
+pub(super) fn pem(label: &str, der: &[u8]) -> String {
+    let base64 = STANDARD.encode(der);
+    let lines: Vec<&str> = base64.as_bytes().chunks(64).filter_map(|line| std::str::from_utf8(line).ok()).collect();
+    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }
 
 /// A JWK from an uncompressed point: 0x04, then both coordinates in equal length.

@@ -38,14 +38,9 @@ pub(super) fn issue(state: &State, client: &Client, parameters: &Parameters) -> 
 
 /// All that was granted, or a part of it (RFC 9396, section 6), as far as it is for these resources.
 fn details(state: &State, grant: &Grant, resources: &[String], parameters: &Parameters) -> Result<Vec<Value>, Refusal> {
-    let refused = Refusal::bad("invalid_authorization_details");
-    let details = match parameters.only("authorization_details")? {
-        Some(text) => authorization_details::parse(text, &state.details_types)
-            .ok()
-            .filter(|part| authorization_details::is_within(part, &grant.details))
-            .ok_or(refused)?,
-        None => grant.details.clone(),
-    };
+    let asked = parameters.only("authorization_details")?;
+    let details = authorization_details::part(asked, &state.details_types, &grant.details)
+        .map_err(|authorization_details::Invalid| Refusal::bad("invalid_authorization_details"))?;
     let audiences: Vec<&str> = match resources {
         [] => vec![&state.audience],
         named => named.iter().map(String::as_str).collect(),

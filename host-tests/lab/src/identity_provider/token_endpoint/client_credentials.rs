@@ -12,7 +12,7 @@ use crate::{
 
 pub(super) fn issue(state: &State, client: &Client, parameters: &Parameters) -> Result<Token, Refusal> {
     // Anybody can say a public client's name.
-    if client.secret.is_none() {
+    if client.is_public() {
         return Err(Refusal::bad("unauthorized_client"));
     }
     // They are for users to grant.

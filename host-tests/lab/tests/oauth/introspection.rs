@@ -1,10 +1,7 @@
 //! What the identity provider tells of its tokens, and whom (RFC 7662, RFC 9701).
 
-mod form_client;
-
 use std::time::Duration;
 
-use form_client::{basic, field, json as answer, part, post, refusal, send};
 use fourleg_lab::{
     identity_provider::{Client, Endpoint, Fault, IdentityProvider, TokenForm},
     mint::Token,
@@ -13,6 +10,8 @@ use fourleg_lab::{
 };
 use jwt_simple::prelude::*;
 use serde_json::{Value, json};
+
+use super::form_client::{TIMEOUT, basic, field, json as answer, part, post, refusal, send};
 
 const TOOLS: &str = "https://tools.example/mcp";
 
@@ -23,7 +22,7 @@ fn start() -> IdentityProvider {
         .register(Client::confidential("agent-1", "s3cret").scopes(["files:read"]))
         .register(Client::confidential("agent-2", "s3cret").scopes(["files:read"]).token_form(TokenForm::Opaque))
         .register(Client::public("agent-3"))
-        .register(Client::confidential("tools", "t00ls").introspects_for([TOOLS]))
+        .register(Client::confidential("tools", "t00ls").serves([TOOLS]))
         .start()
         .unwrap()
 }
@@ -124,7 +123,7 @@ fn only_a_client_that_proves_who_it_is_may_ask_and_only_by_a_form() {
     assert_eq!(refusal(&post(address, &format!("{url}?token={token}"), &tools, &[])), malformed);
     let as_json = vec![tools[0].clone(), field("content-type", "application/json")];
     assert_eq!(refusal(&send(address, &url, as_json, &format!("token={token}"))), malformed);
-    assert_eq!(raw_client::get(address, "/agents/introspect?token=x", form_client::TIMEOUT).unwrap().status, 405);
+    assert_eq!(raw_client::get(address, "/agents/introspect?token=x", TIMEOUT).unwrap().status, 405);
     // Who may learn of every token learns of this one.
     assert_eq!(answer(&post(address, &url, &[basic("agent-1", "s3cret")], &form))["active"], true);
 }
@@ -190,11 +189,11 @@ fn a_client_gets_its_tokens_in_the_form_that_it_was_told() {
 fn introspection_is_found_in_the_metadata_and_fails_as_told() {
     let idp = start();
     let path = "/.well-known/oauth-authorization-server/agents";
-    let metadata = answer(&raw_client::get(idp.address(), path, form_client::TIMEOUT).unwrap());
+    let metadata = answer(&raw_client::get(idp.address(), path, TIMEOUT).unwrap());
     assert_eq!(metadata["introspection_endpoint"], idp.introspection_endpoint());
     assert_eq!(
         metadata["introspection_endpoint_auth_methods_supported"],
-        json!(["client_secret_basic", "client_secret_post"])
+        json!(["client_secret_basic", "client_secret_post", "private_key_jwt"])
     );
     let token = idp.issue(idp.mint(TOOLS).access_token());
     idp.fail(Endpoint::Introspection, Fault::Status(503));

@@ -1,16 +1,15 @@
 //! Authorization requests that clients push (RFC 9126), and that ask for `authorization_details` (RFC 9396).
 
-mod form_client;
-
 use std::time::Duration;
 
-use form_client::{TIMEOUT, basic, json as answer, part, post, refusal};
 use fourleg_lab::{
     identity_provider::{Client, DetailsType, Endpoint, IdentityProvider, Level, Shape, User},
     raw_client,
     wire::{Field, WireResponse},
 };
 use serde_json::{Value, json};
+
+use super::form_client::{TIMEOUT, basic, json as answer, part, post, refusal};
 
 const FILES: &str = "https://files.example/mcp";
 const CALENDAR: &str = "https://calendar.example/mcp";
@@ -24,7 +23,7 @@ fn start() -> IdentityProvider {
         .issuer("https://idp.example/agents")
         .register(Client::public("agent-1").redirect_uri(CALLBACK).scopes(["files:read"]))
         .register(Client::confidential("agent-2", "s3cret").redirect_uri(CALLBACK).scopes(["files:read"]).only_pushes())
-        .register(Client::confidential("files", "f1les").introspects_for([FILES]))
+        .register(Client::confidential("files", "f1les").serves([FILES]))
         .details_type(
             DetailsType::new("file_access").required("actions", Shape::Texts).required("identifier", Shape::Text),
         )
@@ -227,15 +226,12 @@ fn what_the_user_grants_is_in_the_token_its_answer_and_introspection() {
     let idp = start();
     let asked = json!([file("a.txt", &["read"]), {"type": "payment", "max_amount": 10.5, "creditor": "DE02"}]);
     for is_pushed in [false, true] {
-        let answer = token(&idp, &ask(&idp, &asked, is_pushed), &[]);
-        assert_eq!(answer["authorization_details"], asked);
-        assert_eq!(
-            (&claims(&answer)["authorization_details"], &claims(&answer)["scope"]),
-            (&asked, &json!("files:read"))
-        );
-        let form = [("token", answer["access_token"].as_str().unwrap())];
+        let got = token(&idp, &ask(&idp, &asked, is_pushed), &[]);
+        assert_eq!(got["authorization_details"], asked);
+        assert_eq!((&claims(&got)["authorization_details"], &claims(&got)["scope"]), (&asked, &json!("files:read")));
+        let form = [("token", got["access_token"].as_str().unwrap())];
         let told = post(idp.address(), &idp.introspection_endpoint(), &[basic("files", "f1les")], &form);
-        assert_eq!(form_client::json(&told)["authorization_details"], asked);
+        assert_eq!(answer(&told)["authorization_details"], asked);
     }
     // Details do without a scope, and a scope without details has none.
     let text = asked.to_string();
