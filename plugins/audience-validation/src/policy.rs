@@ -402,7 +402,10 @@ mod tests {
     use super::*;
 
     /// Reasons of other filters.
-    const ELSEWHERE: [Reason; 15] = [
+    const ELSEWHERE: [Reason; 18] = [
+        Reason::TokenInactive,
+        Reason::TokenContradicted,
+        Reason::IntrospectionUnavailable,
         Reason::InsufficientAuthorization,
         Reason::RequirementUnfilled,
         Reason::ArgumentsUnnamed,

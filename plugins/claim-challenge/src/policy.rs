@@ -63,7 +63,10 @@ mod tests {
     use oauth_core::reason::Reason;
 
     /// Reasons of other filters.
-    const ELSEWHERE: [Reason; 16] = [
+    const ELSEWHERE: [Reason; 19] = [
+        Reason::TokenInactive,
+        Reason::TokenContradicted,
+        Reason::IntrospectionUnavailable,
         Reason::InsufficientAuthorization,
         Reason::RequirementUnfilled,
         Reason::ArgumentsUnnamed,

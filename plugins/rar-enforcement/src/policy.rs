@@ -70,7 +70,10 @@ mod tests {
     use oauth_core::reason::Reason;
 
     /// Reasons of other filters.
-    const ELSEWHERE: [Reason; 18] = [
+    const ELSEWHERE: [Reason; 21] = [
+        Reason::TokenInactive,
+        Reason::TokenContradicted,
+        Reason::IntrospectionUnavailable,
         Reason::AudienceTooBroad,
         Reason::TokenKindNotAllowed,
         Reason::ClientNotAllowed,

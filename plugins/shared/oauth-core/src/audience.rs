@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::reason::Reason;
-use crate::token::VerifiedToken;
+use crate::verified_claims::VerifiedClaims;
 
 /// How an audience of a token is compared with an accepted one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,7 +26,7 @@ pub enum AudienceComparison {
 /// # Errors
 /// - [`Reason::AudienceMismatch`] if no audience is accepted.
 /// - [`Reason::AudienceTooBroad`] if `strict` and another audience is there too.
-pub fn require_audience(token: &VerifiedToken, accepted: &[String], strict: bool) -> Result<(), Reason> {
+pub fn require_audience(token: &impl AsRef<VerifiedClaims>, accepted: &[String], strict: bool) -> Result<(), Reason> {
     require_audience_by(AudienceComparison::Exact, token, accepted, strict)
 }
 
@@ -36,11 +36,11 @@ pub fn require_audience(token: &VerifiedToken, accepted: &[String], strict: bool
 /// As [`require_audience`].
 pub fn require_audience_by(
     comparison: AudienceComparison,
-    token: &VerifiedToken,
+    token: &impl AsRef<VerifiedClaims>,
     accepted: &[String],
     strict: bool,
 ) -> Result<(), Reason> {
-    judge(comparison, token.claims().audiences(), accepted, strict)
+    judge(comparison, token.as_ref().audiences(), accepted, strict)
 }
 
 fn judge(

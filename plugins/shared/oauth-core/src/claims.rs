@@ -94,6 +94,14 @@ impl Claims {
         self
     }
 
+    /// With these `authorization_details`, which the issuer keeps for the token instead of writing them into it.
+    #[must_use]
+    pub(crate) fn with_details(mut self, details: Option<Exact>) -> Self {
+        self.members.remove(AUTHORIZATION_DETAILS);
+        self.authorization_details = details;
+        self
+    }
+
     /// `authorization_details` (RFC 9396 §9.1), numbers as they were written. `None` without the claim.
     ///
     /// # Errors
@@ -103,6 +111,12 @@ impl Claims {
             None if self.members.contains_key(AUTHORIZATION_DETAILS) => Err(Reason::ClaimInvalid),
             details => Ok(details.as_ref()),
         }
+    }
+
+    /// Whether the token says anything in detail; it may be that the issuer keeps that for introspection (RFC 9396 §9.2).
+    #[must_use]
+    pub fn has_authorization_details(&self) -> bool {
+        self.authorization_details.is_some() || self.members.contains_key(AUTHORIZATION_DETAILS)
     }
 
     /// `iss`.
@@ -210,7 +224,7 @@ impl Claims {
 }
 
 /// RFC 7519 §4.1.3: a string, or an array of strings.
-fn audiences(members: &Map<String, Value>) -> Result<Vec<String>, Reason> {
+pub(crate) fn audiences(members: &Map<String, Value>) -> Result<Vec<String>, Reason> {
     match members.get("aud") {
         None => Ok(Vec::new()),
         Some(Value::String(audience)) => Ok(vec![audience.clone()]),

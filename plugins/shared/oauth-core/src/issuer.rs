@@ -173,6 +173,11 @@ impl Issuer {
     }
 }
 
+/// Whether a `typ` is this name, which is in lower case and without `application/`.
+pub(crate) fn is_media_type(media_type: &str, name: &str) -> bool {
+    normalized(media_type) == name
+}
+
 /// Media types have no case, and `application/` may be left out if no other slash follows (RFC 7515 §4.1.9).
 fn normalized(media_type: &str) -> String {
     let lower = media_type.to_ascii_lowercase();

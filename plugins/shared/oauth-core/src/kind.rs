@@ -31,8 +31,9 @@ pub(crate) fn require_access_token(claims: &Claims, profile: Profile, proof: Typ
 fn is_marked_otherwise(claims: &Claims) -> bool {
     // Keycloak: `ID`, `Refresh`, `Offline`, `Logout` are its other kinds.
     let other_type = claims.members().get("typ").is_some_and(|value| !is_one_of(value, &["Bearer", "DPoP", "at+jwt"]));
-    // Amazon Cognito: `id` is its other kind.
-    let other_use = claims.members().get("token_use").is_some_and(|value| !is_one_of(value, &["access"]));
+    // Amazon Cognito: `id` is its other kind. Ory Hydra says it of refresh tokens, too, when it is asked about one.
+    let other_use =
+        claims.members().get("token_use").is_some_and(|value| !is_one_of(value, &["access", "access_token"]));
     // RFC 7523 §3: a client that speaks for itself is issuer and subject at once.
     let assertion = claims.subject() == Some(claims.issuer());
     other_type || other_use || assertion

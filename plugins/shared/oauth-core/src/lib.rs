@@ -1,8 +1,8 @@
 //! What every filter of Fourleg knows about OAuth, as pure functions: no I/O, no clock, no proxy.
 //!
 //! The way of a request: [`credential::bearer`] finds the token, [`token::Unverified`] parses it, and its `verify`
-//! is the only maker of a [`token::VerifiedToken`], which [`audience::require_audience`] asks for.
-//! [`scope::require_scopes`] and [`step_up`] ask for [`verified_claims::VerifiedClaims`], which a filter before may have
+//! makes a [`token::VerifiedToken`]; or the authorization server is asked what it is ([`introspection`]). What comes after
+//! ([`audience`], [`scope`], [`step_up`]) asks for [`verified_claims::VerifiedClaims`], which a filter before may have
 //! verified, too. [`token_exchange`] swaps a verified token for one that is meant for the next hop. Each failure is a [`Reason`], and [`denial::Denial`] turns that into an answer.
 
 pub mod audience;
@@ -10,12 +10,14 @@ pub mod authorization_details;
 pub mod challenge;
 pub mod claims;
 pub mod claims_request;
+pub mod client_credential;
 pub mod config;
 pub mod credential;
 pub mod denial;
 mod dialect;
 pub mod discovery;
 pub mod https_url;
+pub mod introspection;
 pub mod issuer;
 pub mod jose;
 pub mod json;

@@ -28,6 +28,8 @@ pub enum Reason {
     NotAnAccessToken,
     TenantNotAllowed,
     BindingUnchecked,
+    TokenInactive,
+    TokenContradicted,
     AudienceMismatch,
     AudienceTooBroad,
     TokenKindNotAllowed,
@@ -51,6 +53,7 @@ pub enum Reason {
     ChallengeRepeated,
     RuleMissing,
     KeysUnavailable,
+    IntrospectionUnavailable,
     ResourceUnknown,
     PathRefused,
     MethodOverride,
@@ -140,6 +143,8 @@ impl Reason {
         Self::NotAnAccessToken,
         Self::TenantNotAllowed,
         Self::BindingUnchecked,
+        Self::TokenInactive,
+        Self::TokenContradicted,
         Self::AudienceMismatch,
         Self::AudienceTooBroad,
         Self::TokenKindNotAllowed,
@@ -163,6 +168,7 @@ impl Reason {
         Self::ChallengeRepeated,
         Self::RuleMissing,
         Self::KeysUnavailable,
+        Self::IntrospectionUnavailable,
         Self::ResourceUnknown,
         Self::PathRefused,
         Self::MethodOverride,
@@ -272,6 +278,14 @@ impl Reason {
             Self::BindingUnchecked => {
                 token("binding_unchecked", "the token is bound to a key whose proof was not checked")
             }
+            // RFC 7662 §2.2, RFC 6750 §3.1: expired, revoked, or not a token of that server.
+            Self::TokenInactive => {
+                token("token_inactive", "the authorization server says that the token is not active")
+            }
+            // RFC 9396 §9.2: whatever the answer is about, it is not this token.
+            Self::TokenContradicted => {
+                token("token_contradicted", "what the authorization server says contradicts the token")
+            }
             // RFC 9068 §4, RFC 7519 §4.1.3.
             Self::AudienceMismatch => token("audience_mismatch", "the token is not meant for this resource"),
             // RFC 9700 §2.3.
@@ -358,6 +372,12 @@ impl Reason {
             Self::RuleMissing => refusal(403, "rule_missing", "no rule allows this request"),
             // RFC 9110 §15.6.4: without keys no token can be judged, and an unjudged token is not accepted.
             Self::KeysUnavailable => refusal(503, "keys_unavailable", "the keys of the issuer are not available"),
+            // RFC 9110 §15.6.4, RFC 7662 §2.2: without its verdict the token is not accepted.
+            Self::IntrospectionUnavailable => refusal(
+                503,
+                "introspection_unavailable",
+                "the authorization server did not say whether the token is active",
+            ),
             // RFC 9110 §15.5.4: no configured resource; a new token would not help.
             Self::ResourceUnknown => refusal(403, "resource_unknown", "no resource is configured for this request"),
             // RFC 3986 §6.2.2: a path that two readers could take differently.
@@ -525,6 +545,8 @@ mod tests {
             (Reason::NotAnAccessToken, 401, Some("invalid_token")),
             (Reason::TenantNotAllowed, 401, Some("invalid_token")),
             (Reason::BindingUnchecked, 401, Some("invalid_token")),
+            (Reason::TokenInactive, 401, Some("invalid_token")),
+            (Reason::TokenContradicted, 401, Some("invalid_token")),
             (Reason::AudienceMismatch, 401, Some("invalid_token")),
             (Reason::AudienceTooBroad, 401, Some("invalid_token")),
             (Reason::TokenKindNotAllowed, 403, None),
@@ -548,6 +570,7 @@ mod tests {
             (Reason::ChallengeRepeated, 403, None),
             (Reason::RuleMissing, 403, None),
             (Reason::KeysUnavailable, 503, None),
+            (Reason::IntrospectionUnavailable, 503, None),
             (Reason::ResourceUnknown, 403, None),
             (Reason::PathRefused, 400, Some("invalid_request")),
             (Reason::MethodOverride, 400, Some("invalid_request")),

@@ -4,6 +4,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use crate::claims::Claims;
+use crate::json::Exact;
 
 /// Claims of a token that was verified: what scopes, step-up and everything after it ask for, so that skipping
 /// verification does not compile.
@@ -25,6 +26,11 @@ impl VerifiedClaims {
     #[must_use]
     pub fn vouched_for(claims: Claims) -> Self {
         Self::proven(claims)
+    }
+
+    /// The same claims with these `authorization_details` and no others.
+    pub(crate) fn with_details(&self, details: Option<Exact>) -> Self {
+        Self::proven(Claims::clone(self).with_details(details))
     }
 }
 

@@ -1,10 +1,8 @@
 //! How the gateway shows the authorization server who asks: one way for each server (RFC 6749 §2.3).
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use form_urlencoded::byte_serialize;
-
 use super::assertion::{AssertionKey, CannotSign};
 use super::request::Fresh;
+use crate::client_credential;
 use crate::secret::Secret;
 
 /// The one way in which a client authenticates.
@@ -67,10 +65,8 @@ impl ClientAuthentication {
                 Added { authorization: None, parameters: id.iter().map(client_id).collect() }
             }
             Self::Basic { client_id, client_secret } => {
-                // Each encoded by itself, so that a colon in one cannot move the border (RFC 6749 §2.3.1).
-                let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
-                let pair = STANDARD.encode(format!("{}:{}", encoded(client_id), encoded(client_secret.expose())));
-                Added { authorization: Some(Secret::new(format!("Basic {pair}"))), parameters: Vec::new() }
+                let authorization = Some(client_credential::basic(client_id, client_secret));
+                Added { authorization, parameters: Vec::new() }
             }
             Self::Post { client_id: id, client_secret } => {
                 let secret = ("client_secret", client_secret.expose().to_owned());

@@ -10,6 +10,7 @@
 mod acceptance;
 mod dialects;
 mod host_crypto;
+mod introspection;
 mod issuing;
 mod key_sets;
 mod mutations;
