@@ -60,7 +60,7 @@ enum Act {
     /// Asks for the same call for ever.
     CallForever(Call),
     /// Denies without a verified token from there; the trace says whose and for what.
-    RequireToken(RawTokenSource),
+    RequireToken(Box<RawTokenSource>),
     /// Puts a property into a field, if there is one.
     CopyProperty(CopyProperty),
     /// Writes the filter state that only audience-validation may write.
@@ -208,7 +208,7 @@ impl Reader {
                         Ok(Some(format!("token:{subject}@{}", token.resource().unwrap_or("?"))))
                     }
                     Reading::Refused(refused) => Err(refused.reason),
-                    Reading::AwaitKeys(..) => Err(Reason::KeysUnavailable),
+                    Reading::Await(..) => Err(Reason::KeysUnavailable),
                 }
             }
             Self::Property(position) => match request.property(*position) {

@@ -19,6 +19,7 @@ mod handoff;
 mod host_crypto;
 mod hostile;
 mod identity_headers;
+mod introspection;
 mod keys;
 mod late_body;
 mod mcp_smuggling;

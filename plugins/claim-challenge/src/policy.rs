@@ -63,10 +63,8 @@ mod tests {
     use oauth_core::reason::Reason;
 
     /// Reasons of other filters.
-    const ELSEWHERE: [Reason; 19] = [
-        Reason::TokenInactive,
+    const ELSEWHERE: [Reason; 17] = [
         Reason::TokenContradicted,
-        Reason::IntrospectionUnavailable,
         Reason::InsufficientAuthorization,
         Reason::RequirementUnfilled,
         Reason::ArgumentsUnnamed,

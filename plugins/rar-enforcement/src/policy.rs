@@ -70,10 +70,8 @@ mod tests {
     use oauth_core::reason::Reason;
 
     /// Reasons of other filters.
-    const ELSEWHERE: [Reason; 21] = [
-        Reason::TokenInactive,
+    const ELSEWHERE: [Reason; 19] = [
         Reason::TokenContradicted,
-        Reason::IntrospectionUnavailable,
         Reason::AudienceTooBroad,
         Reason::TokenKindNotAllowed,
         Reason::ClientNotAllowed,

@@ -95,7 +95,7 @@ fn each_typical_mistake_is_named_with_its_place() {
         ),
         (set("/cors", json!({"allow_origins": ["*"]})), "cors.allow_origins[0] is no origin"),
         (set("/token", json!({"source": "jwt"})), "token.source has a wrong value"),
-        (set("/token", json!({"source": "introspection"})), "token.source introspection is not supported"),
+        (set("/token", json!({"source": "introspected"})), "token.source has a wrong value"),
         (set("/token", json!({"source": "verify"})), "token.issuers is missing"),
         (set("/mode", json!("shadow")), "mode is not known here"),
         ("[]".to_owned(), "is not a JSON object"),

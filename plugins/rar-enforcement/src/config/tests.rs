@@ -108,7 +108,7 @@ fn each_typical_mistake_is_named_with_its_place() {
         (set("/body_mode", json!("headers_only")), "body_mode shows no arguments"),
         (set("/clock_skew_seconds", json!(61)), "clock_skew_seconds is too large"),
         (set("/mcp", json!({"max_body_bytes": 0})), "mcp.max_body_bytes is out of range"),
-        (set("/token", json!({"source": "introspection"})), "token.source introspection is not supported"),
+        (set("/token", json!({"source": "introspected"})), "token.source has a wrong value"),
         (set("/mode", json!("shadow")), "mode is not known here"),
         ("[]".to_owned(), "is not a JSON object"),
     ]);

@@ -89,8 +89,8 @@ pub struct Shared<M> {
 /// What is waited for.
 #[derive(Debug)]
 pub enum Waiting<K> {
-    /// The keys of the token's issuer.
-    Keys(Box<About<K>>, Pending),
+    /// The keys of the token's issuer, or its word on the token.
+    Token(Box<About<K>>, Pending),
     /// The body of a request of MCP.
     Body(Box<About<K>>, Presented, Box<BodyReader>),
 }
@@ -181,7 +181,7 @@ impl<J: Judge> Policy for Judging<J> {
         now: UnixTime,
     ) -> Step<Self::Waiting> {
         match (waiting, input) {
-            (Waiting::Keys(about, pending), Input::Callout(_)) => {
+            (Waiting::Token(about, pending), Input::Callout(_)) => {
                 // Whatever the callout brought is in `learned` by now.
                 let reading = J::common(settings).token.read_again(&mut shared.learned, pending, now);
                 with_token::<J>(settings, shared, about, reading, now)
@@ -198,7 +198,7 @@ impl<J: Judge> Policy for Judging<J> {
             Waiting::Body(about, presented, _) if reason == Reason::BodyTooLarge => {
                 about.answering.refuse_fault(&presented, &BodyReader::too_large(), now)
             }
-            Waiting::Keys(about, _) | Waiting::Body(about, ..) => {
+            Waiting::Token(about, _) | Waiting::Body(about, ..) => {
                 about.answering.refuse(&Denial::plain(reason), now, |record| record)
             }
         }
@@ -266,7 +266,7 @@ fn with_token<J: Judge>(
     let presented =
         match reading {
             Reading::Done(presented) => presented,
-            Reading::AwaitKeys(callout, pending) => return Step::Call(callout, Waiting::Keys(about, pending)),
+            Reading::Await(callout, pending) => return Step::Call(callout, Waiting::Token(about, pending)),
             Reading::Refused(refused) => {
                 // COR-17: who shows no valid token is told nothing of what it would have to show.
                 return Step::Deny(about.answering.refuse(&refused.denial(), now, |record| {

@@ -26,6 +26,7 @@ use crate::{
 };
 
 pub use config::{RawCache, RawIssuer};
+pub(crate) use config::{RawKeys, algorithms, cluster, https_url};
 
 /// The issuers of a configuration.
 #[derive(Debug)]
@@ -45,7 +46,7 @@ struct TrustedIssuer {
 }
 
 #[derive(Debug)]
-enum Keys {
+pub(crate) enum Keys {
     Inline(KeySet),
     Fetched { source: Source, schedule: KeySchedule },
 }
@@ -119,6 +120,16 @@ impl Issuers {
         self.trusted.is_empty()
     }
 
+    /// The tolerance for the times of tokens.
+    pub(crate) const fn clock_skew(&self) -> Duration {
+        self.clock_skew
+    }
+
+    /// Who verifies signatures.
+    pub(crate) const fn crypto(&self) -> Crypto {
+        self.crypto
+    }
+
     /// Says who verifies signatures from now on.
     pub fn equip(&mut self, crypto: Crypto) {
         self.crypto = crypto;
@@ -189,22 +200,14 @@ impl Issuers {
         let Some((position, trusted)) = named.find(|(position, _)| accepts(*position)) else {
             return Verification::Refused(Reason::UnknownIssuer);
         };
-        let set = match &trusted.keys {
-            Keys::Inline(set) => set,
-            Keys::Fetched { source, schedule } => match self.fetched(learned, position, source, *schedule, now) {
-                Ok(()) => match learned.fetching.get(position).map(|fetching| fetching.keys.state(*schedule, now)) {
-                    Some(KeyState::Ready(set)) => set,
-                    _ => return Verification::KeysUnavailable(schedule.cooldown),
-                },
-                Err(verification) => return *verification,
-            },
-        };
-        match unverified.verify(&trusted.issuer, set, now, self.clock_skew) {
+        let profile = trusted.issuer.profile;
+        let verify = |issuer: &Issuer, keys: &KeySet| unverified.verify(issuer, keys, now, self.clock_skew);
+        match self.with_keys(learned, position, looked_again, now, verify) {
             Ok(verified) => {
                 let credential_sha256 = credential_sha256(token);
                 let authenticated = Rc::new(Authenticated {
                     actors: audit::actors(&verified, &credential_sha256),
-                    described: handoff::described(&verified, trusted.issuer.profile, &credential_sha256),
+                    described: handoff::described(&verified, profile, &credential_sha256),
                     credential_sha256,
                     token: verified,
                     issuer: position,
@@ -212,8 +215,40 @@ impl Issuers {
                 learned.cache.verified(key, token, &authenticated);
                 Verification::Verified(authenticated)
             }
-            Err(Reason::UnknownKey) => self.look_again(learned, position, looked_again, now),
-            Err(reason) => Verification::Refused(reason),
+            Err(verification) => *verification,
+        }
+    }
+
+    /// Makes a check with the keys of the issuer at a position, once they are there. If it knows none of them
+    /// ([`Reason::UnknownKey`]), they are looked for again, unless that was done.
+    ///
+    /// # Errors
+    /// What else is to be said: never [`Verification::Verified`].
+    pub(crate) fn with_keys<T>(
+        &self,
+        learned: &mut Learned,
+        position: usize,
+        looked_again: bool,
+        now: UnixTime,
+        check: impl FnOnce(&Issuer, &KeySet) -> Result<T, Reason>,
+    ) -> Result<T, Box<Verification>> {
+        let Some(trusted) = self.trusted.get(position) else {
+            return Err(Box::new(Verification::Refused(Reason::UnknownIssuer)));
+        };
+        let keys = match &trusted.keys {
+            Keys::Inline(set) => set,
+            Keys::Fetched { source, schedule } => {
+                self.fetched(learned, position, source, *schedule, now)?;
+                match learned.fetching.get(position).map(|fetching| fetching.keys.state(*schedule, now)) {
+                    Some(KeyState::Ready(set)) => set,
+                    _ => return Err(Box::new(Verification::KeysUnavailable(schedule.cooldown))),
+                }
+            }
+        };
+        match check(&trusted.issuer, keys) {
+            Ok(checked) => Ok(checked),
+            Err(Reason::UnknownKey) => Err(Box::new(self.look_again(learned, position, looked_again, now))),
+            Err(reason) => Err(Box::new(Verification::Refused(reason))),
         }
     }
 

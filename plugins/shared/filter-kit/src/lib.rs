@@ -10,6 +10,7 @@ pub mod crypto;
 pub mod fields;
 pub mod flow;
 pub mod handoff;
+pub mod introspection;
 pub mod issuers;
 mod json_text;
 pub mod lease;

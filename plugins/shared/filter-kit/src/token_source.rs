@@ -1,11 +1,13 @@
 //! Where a filter that needs a verified token gets it from: `token` in its configuration.
 //!
 //! Audience-validation ran before and left the hand-off, or Envoy's `jwt_authn` did and left metadata and a field, or the
-//! token is verified here. Whatever is missing, doubled, unreadable or about another credential is a denial.
+//! token is verified here, or the authorization server is asked about it. Whatever is missing, doubled, unreadable or about another credential is a denial.
 
 mod config;
 mod hand_off;
+mod introspect;
 mod jwt_authn;
+mod resource;
 mod subject_token;
 mod verify;
 
@@ -23,9 +25,10 @@ use oauth_core::{
     verified_claims::VerifiedClaims,
 };
 
-use self::verify::Verifying;
+use self::{introspect::Introspecting, verify::Verifying};
 use crate::{
     crypto::CryptoChoice,
+    introspection,
     issuers::{self, credential_sha256},
     matching::Target,
     policy::{Callout, CalloutOutcome, Note, PropertyPath},
@@ -34,7 +37,6 @@ use crate::{
 
 pub use config::RawTokenSource;
 pub use subject_token::{SUBJECT_TOKEN, subject_token};
-pub use verify::Pending;
 
 /// Where the verified token comes from.
 #[derive(Debug)]
@@ -48,11 +50,30 @@ enum Way {
     Verified,
     JwtAuthn { payload_header: String, resource: Option<String> },
     Verify(Box<Verifying>),
+    Introspect(Box<Introspecting>),
 }
 
-/// What a worker has learned on the way: the keys of issuers and the tokens they signed, if tokens are verified here.
+/// What a worker has learned on the way: the keys of issuers and the tokens they signed, if tokens are verified here, or
+/// what the authorization server has said of tokens.
 #[derive(Debug)]
-pub struct Learned(Option<issuers::Learned>);
+pub struct Learned(LearnedBy);
+
+#[derive(Debug)]
+enum LearnedBy {
+    Reading,
+    Verifying(Box<issuers::Learned>),
+    Asking(Box<introspection::Learned>),
+}
+
+/// A request whose token waits for a callout.
+#[derive(Debug)]
+pub struct Pending(PendingFor);
+
+#[derive(Debug)]
+enum PendingFor {
+    Keys(verify::Pending),
+    Word(introspect::Pending),
+}
 
 /// What became of the wish to read a request's token.
 #[derive(Debug)]
@@ -61,8 +82,9 @@ pub enum Reading {
     Done(Presented),
     /// The request is to be denied.
     Refused(Refused),
-    /// The issuer's keys are being fetched: go on with [`TokenSource::read_again`] after this callout.
-    AwaitKeys(Callout, Pending),
+    /// The issuer's keys are being fetched, or the authorization server is asked: go on with [`TokenSource::read_again`]
+    /// after this callout.
+    Await(Callout, Pending),
 }
 
 /// Why there is no verified token.
@@ -159,26 +181,37 @@ impl TokenSource {
     /// What a worker knows before any request.
     #[must_use]
     pub fn nothing_learned(&self) -> Learned {
-        Learned(self.verifying().map(Verifying::nothing_learned))
+        Learned(match &self.way {
+            Way::Verified | Way::JwtAuthn { .. } => LearnedBy::Reading,
+            Way::Verify(verifying) => LearnedBy::Verifying(Box::new(verifying.nothing_learned())),
+            Way::Introspect(introspecting) => LearnedBy::Asking(Box::new(introspecting.nothing_learned())),
+        })
     }
 
     /// Who is to verify signatures; see [`crate::policy::Policy::crypto`].
     #[must_use]
     pub fn crypto(&self) -> CryptoChoice {
-        self.verifying().map_or(CryptoChoice::Guest, |_| CryptoChoice::Auto)
+        match &self.way {
+            Way::Verified | Way::JwtAuthn { .. } => CryptoChoice::Guest,
+            Way::Verify(_) => CryptoChoice::Auto,
+            Way::Introspect(introspecting) => introspecting.crypto(),
+        }
     }
 
     /// Says who verifies signatures from now on; see [`crate::policy::Policy::equip`].
     pub fn equip(&mut self, crypto: Crypto) {
-        if let Way::Verify(verifying) = &mut self.way {
-            verifying.equip(crypto);
+        match &mut self.way {
+            Way::Verified | Way::JwtAuthn { .. } => {}
+            Way::Verify(verifying) => verifying.equip(crypto),
+            Way::Introspect(introspecting) => introspecting.equip(crypto),
         }
     }
 
     /// Takes in the end of a shared callout; see [`crate::policy::Policy::learn`].
     pub fn learn(&self, learned: &mut Learned, key: &str, outcome: CalloutOutcome<'_>, now: UnixTime) -> Vec<Note> {
         match (&self.way, &mut learned.0) {
-            (Way::Verify(verifying), Some(learned)) => verifying.learn(learned, key, outcome, now),
+            (Way::Verify(verifying), LearnedBy::Verifying(learned)) => verifying.learn(learned, key, outcome, now),
+            (Way::Introspect(asking), LearnedBy::Asking(learned)) => asking.learn(learned, key, outcome, now),
             _ => Vec::new(),
         }
     }
@@ -186,7 +219,8 @@ impl TokenSource {
     /// The callouts that are due; see [`crate::policy::Policy::upkeep`].
     pub fn upkeep(&self, learned: &mut Learned, now: UnixTime) -> Vec<Callout> {
         match (&self.way, &mut learned.0) {
-            (Way::Verify(verifying), Some(learned)) => verifying.upkeep(learned, now),
+            (Way::Verify(verifying), LearnedBy::Verifying(learned)) => verifying.upkeep(learned, now),
+            (Way::Introspect(introspecting), LearnedBy::Asking(learned)) => introspecting.upkeep(learned, now),
             _ => Vec::new(),
         }
     }
@@ -198,11 +232,14 @@ impl TokenSource {
     /// - [`Reason::TokenNotHandedOver`]: the filter that verifies did not run before, or what it left is not sound.
     /// - [`Reason::TokenNotVerified`]: it ran and enforces nothing.
     /// - [`Reason::CredentialChanged`]: the request carries another credential than the one that was verified.
-    /// - [`Reason::CredentialMissing`]: with `jwt_authn` and `verify`, the request has none.
+    /// - [`Reason::CredentialMissing`]: with `jwt_authn`, `verify` and `introspection`, the request has none.
     /// - What [`credential::bearer`] says of the `Authorization` field; with `jwt_authn`, what
     ///   [`oauth_core::token::Unverified::access_token_claims`] says of the token; with `verify`, what [`oauth_core::token::Unverified::verify`] says, and
     ///   [`Reason::ResourceUnknown`], [`Reason::PathRefused`], [`Reason::AudienceMismatch`],
-    ///   [`Reason::KeysUnavailable`].
+    ///   [`Reason::KeysUnavailable`]; with `introspection`, what [`oauth_core::introspection::Active::access_token`] and
+    ///   [`oauth_core::introspection::require_askable`] say, [`Reason::TokenInactive`],
+    ///   [`Reason::IntrospectionUnavailable`], [`Reason::ResourceUnknown`], [`Reason::PathRefused`],
+    ///   [`Reason::AudienceMismatch`].
     #[must_use]
     pub fn read(
         &self,
@@ -212,13 +249,19 @@ impl TokenSource {
         first: usize,
         now: UnixTime,
     ) -> Reading {
-        let (read, resource) = match &self.way {
-            Way::Verified => (hand_off::read(request, request.property(first)), None),
-            Way::JwtAuthn { payload_header, resource } => {
+        let (read, resource) = match (&self.way, &mut learned.0) {
+            (Way::Verified, _) => (hand_off::read(request, request.property(first)), None),
+            (Way::JwtAuthn { payload_header, resource }, _) => {
                 let read = jwt_authn::read(request, request.property(first), payload_header, resource.as_ref());
                 (read, resource.clone())
             }
-            Way::Verify(verifying) => return verifying.read(learned.0.as_mut(), request, target, now),
+            (Way::Verify(verifying), LearnedBy::Verifying(learned)) => {
+                return verifying.read(learned, request, target, now);
+            }
+            (Way::Introspect(introspecting), LearnedBy::Asking(learned)) => {
+                return introspecting.read(learned, request, target, now);
+            }
+            _ => (Err(Reason::InternalFault), None),
         };
         match read {
             Ok(presented) => Reading::Done(presented),
@@ -226,19 +269,17 @@ impl TokenSource {
         }
     }
 
-    /// Goes on after the callout of [`Reading::AwaitKeys`].
+    /// Goes on after the callout of [`Reading::Await`].
     #[must_use]
     pub fn read_again(&self, learned: &mut Learned, pending: Pending, now: UnixTime) -> Reading {
-        match &self.way {
-            Way::Verify(verifying) => verifying.authenticate(learned.0.as_mut(), pending, true, now),
+        match (&self.way, &mut learned.0, pending.0) {
+            (Way::Verify(verifying), LearnedBy::Verifying(learned), PendingFor::Keys(pending)) => {
+                verifying.authenticate(learned, pending, true, now)
+            }
+            (Way::Introspect(introspecting), LearnedBy::Asking(learned), PendingFor::Word(pending)) => {
+                introspecting.read_again(learned, pending, now)
+            }
             _ => Reading::Refused(Refused { reason: Reason::InternalFault, resource: None, retry_after: None }),
-        }
-    }
-
-    fn verifying(&self) -> Option<&Verifying> {
-        match &self.way {
-            Way::Verify(verifying) => Some(verifying),
-            Way::Verified | Way::JwtAuthn { .. } => None,
         }
     }
 }

@@ -9,5 +9,5 @@ mod request;
 mod signed;
 
 pub use answer::{Active, Introspected, MAX_ANSWER_BYTES, Unreadable, process_response};
-pub use request::{FormPost, Wanted, build_request};
+pub use request::{FormPost, Wanted, build_request, require_askable};
 pub use signed::{Signing, process_signed_response};

@@ -178,6 +178,11 @@ pub(crate) fn is_media_type(media_type: &str, name: &str) -> bool {
     normalized(media_type) == name
 }
 
+/// Whether a `typ` is that of a JWT which is never an access token.
+pub(crate) fn is_another_kind(media_type: &str) -> bool {
+    NEVER.contains(&normalized(media_type).as_str())
+}
+
 /// Media types have no case, and `application/` may be left out if no other slash follows (RFC 7515 §4.1.9).
 fn normalized(media_type: &str) -> String {
     let lower = media_type.to_ascii_lowercase();

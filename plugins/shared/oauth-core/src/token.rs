@@ -60,6 +60,12 @@ impl Unverified {
         self.members.get("iss").and_then(Value::as_str)
     }
 
+    /// The `typ` that the token claims to have.
+    #[must_use]
+    pub fn media_type(&self) -> Option<&str> {
+        self.header.media_type()
+    }
+
     /// The `kid` that the token claims to be signed with.
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {

@@ -43,7 +43,7 @@ pub struct RawCache {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(deny_unknown_fields, default, expecting = "an object with one of inline, remote, discovery")]
-struct RawKeys {
+pub(crate) struct RawKeys {
     inline: Option<serde_json::Value>,
     remote: Option<RawRemote>,
     discovery: Option<RawDiscovery>,
@@ -80,6 +80,8 @@ struct RawDiscovery {
 /// The largest sensible difference between two clocks (JWT-22).
 const MOST_CLOCK_SKEW: u64 = 60;
 
+const DEFAULT_CLOCK_SKEW: u64 = 30;
+
 /// More cached tokens than this cost more memory than they save.
 const MOST_CACHE_ENTRIES: u64 = 100_000;
 
@@ -95,7 +97,7 @@ impl Issuers {
         place: &str,
         problems: &mut Problems,
     ) -> Self {
-        let clock_skew = clock_skew_seconds.unwrap_or(30);
+        let clock_skew = clock_skew_seconds.unwrap_or(DEFAULT_CLOCK_SKEW);
         if clock_skew > MOST_CLOCK_SKEW {
             problems.add("clock_skew_seconds", format!("is too large: expected 0 to {MOST_CLOCK_SKEW} seconds"));
         }
@@ -110,7 +112,7 @@ impl Issuers {
         let mut trusted: Vec<TrustedIssuer> = Vec::new();
         for (index, raw) in raw.iter().enumerate() {
             let place = at_index(place, index);
-            let Some(made) = raw.settings(trusted.len(), &place, problems) else { continue };
+            let Some(made) = raw.settings(&place, problems) else { continue };
             if trusted.iter().any(|other| other.issuer.issuer == made.issuer.issuer) {
                 problems.add(at(&place, "issuer"), "is there twice: expected each issuer once");
             }
@@ -126,8 +128,23 @@ impl Issuers {
     }
 }
 
+impl Issuers {
+    /// One issuer alone; without keys it proves nothing. `None` stands for one with mistakes, which were noted.
+    pub(crate) fn one(issuer: Option<Issuer>, keys: Option<Keys>, clock_skew_seconds: Option<u64>) -> Self {
+        let keys = keys.unwrap_or_else(|| Keys::Inline(KeySet::default()));
+        let named = issuer.as_ref().map(|issuer| vec![issuer.issuer.clone()]);
+        Self {
+            trusted: issuer.map(|issuer| TrustedIssuer { issuer, keys }).into_iter().collect(),
+            named,
+            clock_skew: Duration::from_secs(clock_skew_seconds.unwrap_or(DEFAULT_CLOCK_SKEW)),
+            cache_entries: 0,
+            crypto: Crypto::Guest,
+        }
+    }
+}
+
 impl RawIssuer {
-    fn settings(&self, position: usize, place: &str, problems: &mut Problems) -> Option<TrustedIssuer> {
+    fn settings(&self, place: &str, problems: &mut Problems) -> Option<TrustedIssuer> {
         let issuer = problems.required(
             at(place, "issuer"),
             self.issuer.clone(),
@@ -137,7 +154,7 @@ impl RawIssuer {
             problems.add(at(place, "issuer"), "is empty: expected the issuer's identifier");
         }
         let profile = self.profile.unwrap_or(Profile::Rfc9068);
-        let algorithms = self.algorithms(&at(place, "algorithms"), problems);
+        let algorithms = algorithms(self.algorithms.as_deref(), &at(place, "algorithms"), problems);
         let token_types = match &self.token_types {
             None => profile.default_token_types(),
             Some(types) => {
@@ -154,27 +171,9 @@ impl RawIssuer {
             self.jwks.as_ref(),
             "{\"inline\": …}, {\"remote\": …} or {\"discovery\": …}",
         );
-        let keys = keys.and_then(|raw| raw.settings(position, issuer.as_deref(), &at(place, "jwks"), problems));
+        let keys = keys.and_then(|raw| raw.settings(issuer.as_deref(), &at(place, "jwks"), problems));
         let issuer = Issuer { algorithms, token_types, tenants, ..Issuer::new(issuer?, profile) };
         Some(TrustedIssuer { issuer, keys: keys? })
-    }
-
-    fn algorithms(&self, place: &str, problems: &mut Problems) -> Vec<Algorithm> {
-        let Some(names) = &self.algorithms else { return Algorithm::DEFAULT.to_vec() };
-        if names.is_empty() {
-            problems.add(place, "is empty: expected at least one algorithm");
-        }
-        let known = |(index, name): (usize, &String)| {
-            let algorithm = Algorithm::parse(name);
-            if algorithm.is_none() {
-                problems.add(
-                    at_index(place, index),
-                    "is no supported algorithm: expected RS256, RS384, RS512, PS256, ES256, ES384, EdDSA or Ed25519",
-                );
-            }
-            algorithm
-        };
-        names.iter().enumerate().filter_map(known).collect()
     }
 
     fn tenants(&self, profile: Profile, issuer: Option<&str>, place: &str, problems: &mut Problems) -> Vec<String> {
@@ -194,8 +193,27 @@ impl RawIssuer {
     }
 }
 
+/// The algorithms that an issuer may sign with.
+pub(crate) fn algorithms(names: Option<&[String]>, place: &str, problems: &mut Problems) -> Vec<Algorithm> {
+    let Some(names) = names else { return Algorithm::DEFAULT.to_vec() };
+    if names.is_empty() {
+        problems.add(place, "is empty: expected at least one algorithm");
+    }
+    let known = |(index, name): (usize, &String)| {
+        let algorithm = Algorithm::parse(name);
+        if algorithm.is_none() {
+            problems.add(
+                at_index(place, index),
+                "is no supported algorithm: expected RS256, RS384, RS512, PS256, ES256, ES384, EdDSA or Ed25519",
+            );
+        }
+        algorithm
+    };
+    names.iter().enumerate().filter_map(known).collect()
+}
+
 impl RawKeys {
-    fn settings(&self, position: usize, issuer: Option<&str>, place: &str, problems: &mut Problems) -> Option<Keys> {
+    pub(crate) fn settings(&self, issuer: Option<&str>, place: &str, problems: &mut Problems) -> Option<Keys> {
         match (&self.inline, &self.remote, &self.discovery) {
             (Some(set), None, None) => match KeySet::parse(set.to_string().as_bytes()) {
                 Ok(set) => {
@@ -221,8 +239,8 @@ impl RawKeys {
                     None
                 }
             },
-            (None, Some(remote), None) => remote.settings(position, &at(place, "remote"), problems),
-            (None, None, Some(discovery)) => discovery.settings(position, issuer, &at(place, "discovery"), problems),
+            (None, Some(remote), None) => remote.settings(&at(place, "remote"), problems),
+            (None, None, Some(discovery)) => discovery.settings(issuer, &at(place, "discovery"), problems),
             _ => {
                 problems.add(place, "has none or several members: expected one of inline, remote, discovery");
                 None
@@ -232,7 +250,7 @@ impl RawKeys {
 }
 
 impl RawRemote {
-    fn settings(&self, position: usize, place: &str, problems: &mut Problems) -> Option<Keys> {
+    fn settings(&self, place: &str, problems: &mut Problems) -> Option<Keys> {
         let cluster = cluster(self.cluster.as_ref(), place, problems);
         let uri = problems.required(at(place, "uri"), self.uri.as_deref(), "an https URL");
         let url = uri.and_then(|uri| https_url(uri, &at(place, "uri"), problems));
@@ -243,13 +261,13 @@ impl RawRemote {
             timeout_ms: self.timeout_ms,
         };
         let (schedule, timeout) = times.settings(place, problems);
-        let callout = json_callout(format!("jwks:{position}"), cluster?, &url?, timeout);
+        let callout = json_callout(format!("jwks:{place}"), cluster?, &url?, timeout);
         Some(Keys::Fetched { source: Source::Remote(callout), schedule })
     }
 }
 
 impl RawDiscovery {
-    fn settings(&self, position: usize, issuer: Option<&str>, place: &str, problems: &mut Problems) -> Option<Keys> {
+    fn settings(&self, issuer: Option<&str>, place: &str, problems: &mut Problems) -> Option<Keys> {
         let cluster = cluster(self.cluster.as_ref(), place, problems);
         let times = Times {
             refresh_seconds: self.refresh_seconds,
@@ -287,9 +305,9 @@ impl RawDiscovery {
         for (number, url) in urls.iter().enumerate() {
             // Keys on the metadata's own host come by the same cluster.
             clusters.entry(url.authority()).or_insert_with(|| cluster.clone());
-            candidates.push(json_callout(format!("metadata:{position}:{number}"), cluster.clone(), url, timeout));
+            candidates.push(json_callout(format!("metadata:{place}:{number}"), cluster.clone(), url, timeout));
         }
-        let discovery = Discovery { position, candidates, clusters, timeout };
+        let discovery = Discovery { place: place.to_owned(), candidates, clusters, timeout };
         Some(Keys::Fetched { source: Source::Discovery(discovery), schedule })
     }
 }
@@ -327,7 +345,7 @@ impl Times {
     }
 }
 
-fn cluster(cluster: Option<&String>, place: &str, problems: &mut Problems) -> Option<String> {
+pub(crate) fn cluster(cluster: Option<&String>, place: &str, problems: &mut Problems) -> Option<String> {
     let place = at(place, "cluster");
     let cluster = problems.required(&place, cluster.cloned(), "the name of a cluster of the proxy");
     if cluster.as_ref().is_some_and(String::is_empty) {
@@ -336,10 +354,10 @@ fn cluster(cluster: Option<&String>, place: &str, problems: &mut Problems) -> Op
     cluster
 }
 
-fn https_url(text: &str, place: &str, problems: &mut Problems) -> Option<HttpsUrl> {
+pub(crate) fn https_url(text: &str, place: &str, problems: &mut Problems) -> Option<HttpsUrl> {
     let url = HttpsUrl::parse(text);
     if url.is_none() {
-        problems.add(place, "is no plain https URL: expected one as \"https://idp.example/jwks\"");
+        problems.add(place, "is no plain https URL: expected one as \"https://idp.example/path\"");
     }
     url
 }

@@ -9,7 +9,7 @@ use crate::policy::{Callout, CalloutOutcome, Note};
 
 /// Where the keys come from.
 #[derive(Debug)]
-pub(super) enum Source {
+pub(crate) enum Source {
     /// `jwks.remote`
     Remote(Callout),
     /// `jwks.discovery`
@@ -17,9 +17,9 @@ pub(super) enum Source {
 }
 
 #[derive(Debug)]
-pub(super) struct Discovery {
-    /// The issuer's position, which makes the keys of its callouts its own.
-    pub(super) position: usize,
+pub(crate) struct Discovery {
+    /// Its place in the configuration, which makes the keys of its callouts its own.
+    pub(super) place: String,
     /// Where the metadata may be, in order.
     pub(super) candidates: Vec<Callout>,
     /// The clusters of the hosts that may serve keys, by authority in lower case.
@@ -134,7 +134,7 @@ impl Discovery {
         let cluster = self.clusters.get(&authority).ok_or_else(|| {
             format!("jwks_uri names the host {authority}, which is neither the metadata's own nor in discovery.hosts")
         })?;
-        let key = format!("jwks:{}", self.position);
+        let key = format!("jwks:{}", self.place);
         Ok(json_callout(key, cluster.clone(), &uri, self.timeout))
     }
 }

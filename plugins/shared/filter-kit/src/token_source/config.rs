@@ -2,15 +2,19 @@
 
 use oauth_core::{
     audience::is_resource_identifier,
+    client_credential::RawClientCredential,
     config::{Problems, at},
+    issuer::Profile,
 };
 use serde::Deserialize;
 
-use super::{
-    TokenSource, Way,
-    verify::{RawVerified, Verifying},
+use super::{TokenSource, Way, introspect::Introspecting, resource::RawResource, verify::Verifying};
+use crate::{
+    handoff,
+    introspection::{RawAnswerCache, RawIntrospection, RawSigned},
+    issuers::RawIssuer,
+    policy::PropertyPath,
 };
-use crate::{handoff, issuers::RawIssuer, policy::PropertyPath};
 
 /// `token`
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -22,7 +26,15 @@ pub struct RawTokenSource {
     payload_header: Option<String>,
     resource: Option<String>,
     issuers: Option<Vec<RawIssuer>>,
-    resources: Option<Vec<RawVerified>>,
+    resources: Option<Vec<RawResource>>,
+    cluster: Option<String>,
+    introspection_endpoint: Option<String>,
+    issuer: Option<String>,
+    profile: Option<Profile>,
+    client_auth: Option<RawClientCredential>,
+    signed: Option<RawSigned>,
+    timeout_ms: Option<u64>,
+    cache: Option<RawAnswerCache>,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -34,6 +46,17 @@ enum RawSource {
     JwtAuthn,
     Verify,
     Introspection,
+}
+
+impl RawSource {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Verified => "verified",
+            Self::JwtAuthn => "jwt_authn",
+            Self::Verify => "verify",
+            Self::Introspection => "introspection",
+        }
+    }
 }
 
 /// The name of `jwt_authn` in metadata.
@@ -52,36 +75,65 @@ impl RawTokenSource {
         let none = Self::default();
         let raw = raw.unwrap_or(&none);
         let source = raw.source.unwrap_or_default();
-        for (name, given, known_to, its_name) in [
-            ("payload_key", raw.payload_key.is_some(), RawSource::JwtAuthn, "jwt_authn"),
-            ("payload_header", raw.payload_header.is_some(), RawSource::JwtAuthn, "jwt_authn"),
-            ("resource", raw.resource.is_some(), RawSource::JwtAuthn, "jwt_authn"),
-            ("issuers", raw.issuers.is_some(), RawSource::Verify, "verify"),
-            ("resources", raw.resources.is_some(), RawSource::Verify, "verify"),
-        ] {
-            if given && source != known_to {
-                problems.add(at(place, name), format!("is known to the source {its_name} only"));
+        for (name, given, known_to) in raw.particular() {
+            if given && !known_to.contains(&source) {
+                let names: Vec<&str> = known_to.iter().map(|source| source.name()).collect();
+                problems.add(at(place, name), format!("is known to the source {} only", names.join(" and ")));
             }
         }
-        match source {
-            RawSource::Verified => {}
+        let resources = raw.resources.as_deref();
+        let way = match source {
+            RawSource::Verified => None,
             RawSource::JwtAuthn => return raw.jwt_authn(place, problems),
             RawSource::Verify => {
-                let verifying = Verifying::settings(
-                    raw.issuers.as_deref(),
-                    raw.resources.as_deref(),
-                    clock_skew_seconds,
-                    place,
-                    problems,
-                );
-                return TokenSource { way: Way::Verify(Box::new(verifying)), properties: Vec::new() };
+                let issuers = raw.issuers.as_deref();
+                let verifying = Verifying::settings(issuers, resources, clock_skew_seconds, place, problems);
+                Some(Way::Verify(Box::new(verifying)))
             }
-            RawSource::Introspection => problems.add(
-                at(place, "source"),
-                "introspection is not supported by this version: expected verified, jwt_authn or verify",
-            ),
+            RawSource::Introspection => {
+                let whom = raw.introspection();
+                let introspecting = Introspecting::settings(&whom, resources, clock_skew_seconds, place, problems);
+                introspecting.map(|introspecting| Way::Introspect(Box::new(introspecting)))
+            }
+        };
+        if let Some(way) = way {
+            return TokenSource { way, properties: Vec::new() };
         }
         TokenSource { way: Way::Verified, properties: vec![PropertyPath::known(handoff::TOKEN)] }
+    }
+
+    /// The members that not every source has: whether they are given, and who has them.
+    fn particular(&self) -> [(&'static str, bool, &'static [RawSource]); 13] {
+        const JWT_AUTHN: &[RawSource] = &[RawSource::JwtAuthn];
+        const INTROSPECTION: &[RawSource] = &[RawSource::Introspection];
+        [
+            ("payload_key", self.payload_key.is_some(), JWT_AUTHN),
+            ("payload_header", self.payload_header.is_some(), JWT_AUTHN),
+            ("resource", self.resource.is_some(), JWT_AUTHN),
+            ("issuers", self.issuers.is_some(), &[RawSource::Verify]),
+            ("resources", self.resources.is_some(), &[RawSource::Verify, RawSource::Introspection]),
+            ("cluster", self.cluster.is_some(), INTROSPECTION),
+            ("introspection_endpoint", self.introspection_endpoint.is_some(), INTROSPECTION),
+            ("issuer", self.issuer.is_some(), INTROSPECTION),
+            ("profile", self.profile.is_some(), INTROSPECTION),
+            ("client_auth", self.client_auth.is_some(), INTROSPECTION),
+            ("signed", self.signed.is_some(), INTROSPECTION),
+            ("timeout_ms", self.timeout_ms.is_some(), INTROSPECTION),
+            ("cache", self.cache.is_some(), INTROSPECTION),
+        ]
+    }
+
+    fn introspection(&self) -> RawIntrospection {
+        RawIntrospection {
+            cluster: self.cluster.clone(),
+            introspection_endpoint: self.introspection_endpoint.clone(),
+            issuer: self.issuer.clone(),
+            profile: self.profile,
+            client_auth: self.client_auth.clone(),
+            signed: self.signed.clone(),
+            timeout_ms: self.timeout_ms,
+            cache: self.cache.clone(),
+        }
     }
 
     fn jwt_authn(&self, place: &str, problems: &mut Problems) -> TokenSource {

@@ -32,7 +32,7 @@ fn reading(raw: &Value, path: &str, fields: &[(&str, &str)], property: Property)
     match source.read(&mut learned, &head(fields, property), target, 1, UnixTime::from_secs(1_900_000_100)) {
         Reading::Done(presented) => Ok(presented),
         Reading::Refused(refused) => Err(refused),
-        Reading::AwaitKeys(..) => panic!("keys are inline"),
+        Reading::Await(..) => panic!("keys are inline"),
     }
 }
 
@@ -95,7 +95,6 @@ fn each_mistake_is_named_with_its_place() {
             json!({"source": "jwt_authn", "payload_key": "p", "payload_header": "x-p", "resource": "tools"}),
             "token.resource is no absolute URI",
         ),
-        (json!({"source": "introspection"}), "token.source introspection is not supported"),
         (json!({"payload_key": "p"}), "token.payload_key is known to the source jwt_authn only"),
         (json!({"source": "verified", "issuers": []}), "token.issuers is known to the source verify only"),
         (json!({"source": "jwt_authn", "payload_header": "x-p"}), "token.payload_key is missing"),

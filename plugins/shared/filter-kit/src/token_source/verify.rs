@@ -1,55 +1,38 @@
 //! The token is verified here: keys of its issuer, and the audience of the one resource that the request is about.
 
 use oauth_core::{
-    audience::{AudienceComparison, require_audience_by},
-    config::{Problems, at, at_index},
-    credential::{self, Credential},
+    config::{Problems, at},
     jose::Crypto,
     reason::Reason,
     time::UnixTime,
 };
-use serde::Deserialize;
 
-use super::{HandedOver, Presented, Reading, Refused};
+use super::{
+    PendingFor, Reading, Refused,
+    resource::{Credentials, RawResource, Resources},
+};
 use crate::{
     issuers::{Issuers, Learned, RawIssuer, Verification},
-    matching::{RawMatch, Target},
+    matching::Target,
     policy::{Callout, CalloutOutcome, Note},
     request::RequestHead,
-    resources::{Protected, RawAccept, RawProtected, check_apart, check_methods, closest},
 };
-
-/// An entry of `token.resources`: what there is, and whose tokens are meant for it. What it requires is the filter's.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(deny_unknown_fields, default, expecting = "an object as {\"resource\": …}")]
-pub(super) struct RawVerified {
-    #[cfg_attr(not(target_family = "wasm"), schemars(required))]
-    resource: Option<String>,
-    #[serde(rename = "match")]
-    matches: Option<RawMatch>,
-    accept: Option<Vec<RawAccept>>,
-}
 
 /// Issuers and resources.
 #[derive(Debug)]
 pub(super) struct Verifying {
     issuers: Issuers,
-    resources: Vec<Protected>,
+    resources: Resources,
 }
 
 /// A request whose token waits for the keys of its issuer.
-#[derive(Debug)]
-pub struct Pending {
-    token: String,
-    resource: usize,
-}
+pub(super) type Pending = Credentials;
 
 impl Verifying {
     /// Notes every mistake below `place`.
     pub(super) fn settings(
         issuers: Option<&[RawIssuer]>,
-        resources: Option<&[RawVerified]>,
+        resources: Option<&[RawResource]>,
         clock_skew_seconds: Option<u64>,
         place: &str,
         problems: &mut Problems,
@@ -61,26 +44,7 @@ impl Verifying {
             Some(raw) => Issuers::settings(raw, clock_skew_seconds, None, &issuers_place, problems),
             None => Issuers::settings(&[], clock_skew_seconds, None, &issuers_place, &mut Problems::default()),
         };
-        let place = at(place, "resources");
-        if resources.is_some_and(<[_]>::is_empty) {
-            problems.add(&place, "is empty: expected at least one resource");
-        }
-        let raw = problems.required(&place, resources, "a list of resources").unwrap_or_default();
-        let mut resources: Vec<Protected> = Vec::new();
-        for (index, entry) in raw.iter().enumerate() {
-            let place = at_index(&place, index);
-            let protected = RawProtected {
-                resource: entry.resource.as_ref(),
-                matches: entry.matches.as_ref(),
-                accept: entry.accept.as_ref(),
-            };
-            let Some(made) = protected.settings(raw.len() == 1, &issuers, &place, problems) else { continue };
-            for earlier in &resources {
-                check_apart(&made, earlier, &place, problems);
-            }
-            resources.push(made);
-        }
-        check_methods(&resources.iter().collect::<Vec<_>>(), &place, problems);
+        let resources = Resources::settings(resources, &issuers, &at(place, "resources"), problems);
         Self { issuers, resources }
     }
 
@@ -108,64 +72,36 @@ impl Verifying {
 
     pub(super) fn read(
         &self,
-        learned: Option<&mut Learned>,
+        learned: &mut Learned,
         request: &RequestHead,
         target: Target<'_>,
         now: UnixTime,
     ) -> Reading {
-        let resource = match closest(self.resources.iter(), target) {
-            Ok(Some((resource, _))) => resource,
-            Ok(None) => return refused(Reason::ResourceUnknown, None),
-            Err(_) => return refused(Reason::PathRefused, None),
-        };
-        let values: Vec<&[u8]> = request.fields().all("authorization").collect();
-        match credential::bearer(&values) {
-            Ok(Credential::Bearer(token)) => {
-                self.authenticate(learned, Pending { token: token.to_owned(), resource }, false, now)
-            }
-            Ok(Credential::Absent) => refused(Reason::CredentialMissing, self.resources.get(resource)),
-            Err(reason) => refused(reason, self.resources.get(resource)),
+        match self.resources.credentials(request, target) {
+            Ok(credentials) => self.authenticate(learned, credentials, false, now),
+            Err(refused) => Reading::Refused(refused),
         }
     }
 
     pub(super) fn authenticate(
         &self,
-        learned: Option<&mut Learned>,
-        pending: Pending,
+        learned: &mut Learned,
+        credentials: Credentials,
         looked_again: bool,
         now: UnixTime,
     ) -> Reading {
-        let (Some(learned), Some(resource)) = (learned, self.resources.get(pending.resource)) else {
-            return refused(Reason::InternalFault, None);
-        };
-        let accepts = |issuer| resource.accepts(issuer);
-        let known = match self.issuers.authenticate(learned, &pending.token, accepts, looked_again, now) {
-            Verification::Verified(known) => known,
-            Verification::Refused(reason) => return refused(reason, Some(resource)),
-            Verification::AwaitKeys(callout) => return Reading::AwaitKeys(callout, pending),
-            Verification::KeysUnavailable(wait) => {
-                return Reading::Refused(Refused {
-                    reason: Reason::KeysUnavailable,
-                    resource: None,
-                    retry_after: Some(wait),
-                });
+        let resource = credentials.resource;
+        let accepts = |issuer| self.resources.get(resource).is_some_and(|resource| resource.accepts(issuer));
+        match self.issuers.authenticate(learned, &credentials.token, accepts, looked_again, now) {
+            Verification::Verified(known) => {
+                let proven = (known.token.as_ref(), known.credential_sha256.as_str());
+                self.resources.hand_over(&credentials, &self.issuers, known.issuer, proven)
             }
-        };
-        let audiences = resource.audiences(known.issuer);
-        if let Err(reason) = require_audience_by(AudienceComparison::default(), &known.token, audiences, false) {
-            return refused(reason, Some(resource));
+            Verification::Refused(reason) => Reading::Refused(self.resources.refused(Some(resource), reason)),
+            Verification::AwaitKeys(callout) => Reading::Await(callout, super::Pending(PendingFor::Keys(credentials))),
+            Verification::KeysUnavailable(wait) => {
+                Reading::Refused(Refused { reason: Reason::KeysUnavailable, resource: None, retry_after: Some(wait) })
+            }
         }
-        let Some(issuer) = self.issuers.get(known.issuer) else { return refused(Reason::InternalFault, None) };
-        Reading::Done(Presented::Token(Box::new(HandedOver {
-            resource: Some(resource.resource.clone()),
-            profile: issuer.profile,
-            claims: known.token.as_ref().clone(),
-            credential_sha256: known.credential_sha256.clone(),
-        })))
     }
-}
-
-fn refused(reason: Reason, resource: Option<&Protected>) -> Reading {
-    let resource = resource.map(|protected| protected.resource.clone());
-    Reading::Refused(Refused { reason, resource, retry_after: None })
 }

@@ -83,6 +83,18 @@ impl Introspected {
 }
 
 impl Active {
+    /// Until when the token is active by what is said, if it is said.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<UnixTime> {
+        UnixTime::from_numeric_date(self.members.get("exp")?).ok()
+    }
+
+    /// How many bytes of JSON there are.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.text.len()
+    }
+
     /// What is said, as the claims of an access token of `issuer` that is current at `now`. The audience is still open.
     ///
     /// `iss` and `exp` must be there, although RFC 7662 leaves them out at will: without them nobody knows whose token it

@@ -5,6 +5,9 @@ use std::fmt;
 use form_urlencoded::Serializer;
 
 use crate::client_credential::ClientCredential;
+use crate::issuer::{Issuer, is_another_kind};
+use crate::reason::Reason;
+use crate::token::Unverified;
 
 /// Which form of answer is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +30,22 @@ pub struct FormPost {
 impl fmt::Debug for FormPost {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("FormPost(..)")
+    }
+}
+
+/// Requires that a token may be of this issuer, and an access token, as far as it says so itself. A token of somebody else
+/// is none of this server's business, and an opaque one says nothing.
+///
+/// # Errors
+/// [`Reason::TypeNotAllowed`], [`Reason::UnknownIssuer`].
+pub fn require_askable(token: &str, issuer: &Issuer) -> Result<(), Reason> {
+    let Ok(unverified) = Unverified::parse(token) else { return Ok(()) };
+    if unverified.media_type().is_some_and(is_another_kind) {
+        return Err(Reason::TypeNotAllowed);
+    }
+    match unverified.issuer() {
+        Some(claimed) if !issuer.is_named(claimed) => Err(Reason::UnknownIssuer),
+        _ => Ok(()),
     }
 }
 

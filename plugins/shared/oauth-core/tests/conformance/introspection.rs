@@ -6,7 +6,7 @@ use oauth_core::authorization_details::AuthorizationDetails;
 use oauth_core::client_credential::{ClientCredential, basic};
 use oauth_core::introspection::{
     Introspected, MAX_ANSWER_BYTES, Signing, Unreadable, Wanted, build_request, process_response,
-    process_signed_response,
+    process_signed_response, require_askable,
 };
 use oauth_core::jose::Crypto;
 use oauth_core::secret::Secret;
@@ -65,6 +65,25 @@ fn the_token_goes_into_the_form_and_nowhere_else() {
     let post = build_request("t", &ClientCredential::Basic(basic("rs", &secret)), Wanted::Json);
     assert_eq!(post.headers[2], ("authorization", "Basic cnM6cyUyNnglM0R5".to_owned()));
     assert!(!format!("{post:?}").contains("token"), "{post:?}");
+}
+
+/// REV-05
+#[test]
+fn nothing_is_asked_of_a_jwt_of_another_kind_or_issuer() {
+    let jwt = |typ: &str, iss: Value| sign(Key::Rsa, &json!({"alg": "RS256", "typ": typ}), &json!({"iss": iss}));
+    for (token, expected) in [
+        ("opaque".to_owned(), Ok(())),
+        ("a.b.c".to_owned(), Ok(())),
+        (jwt("at+jwt", json!(ISSUER)), Ok(())),
+        (jwt("whatever", json!(ISSUER)), Ok(())),
+        (jwt("at+jwt", json!(null)), Ok(())),
+        (jwt("at+jwt", json!("https://other.example")), Err(Reason::UnknownIssuer)),
+        (jwt("token-introspection+jwt", json!(ISSUER)), Err(Reason::TypeNotAllowed)),
+        (jwt("application/Token-Introspection+jwt", json!(ISSUER)), Err(Reason::TypeNotAllowed)),
+        (jwt("logout+jwt", json!(ISSUER)), Err(Reason::TypeNotAllowed)),
+    ] {
+        assert_eq!(require_askable(&token, &generic()), expected, "{token}");
+    }
 }
 
 /// REV-02

@@ -1,0 +1,256 @@
+//! Asking the authorization server about a token (RFC 7662), for whoever needs its word: one flight for all requests with
+//! the same token, and answers kept for a while.
+
+mod answers;
+mod config;
+
+use std::{rc::Rc, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use oauth_core::{
+    client_credential::ClientCredential,
+    https_url::HttpsUrl,
+    introspection::{
+        Active, Introspected, Signing, Unreadable, Wanted, build_request, process_response, process_signed_response,
+        require_askable,
+    },
+    issuer::Issuer,
+    jose::Crypto,
+    reason::Reason,
+    time::UnixTime,
+};
+use sha2::{Digest as _, Sha256};
+
+use self::answers::{Answers, Digest, Word};
+use crate::{
+    crypto::CryptoChoice,
+    issuers::{self, Issuers, Verification},
+    policy::{Callout, CalloutOutcome, Note},
+};
+
+pub(crate) use answers::Limits;
+pub use config::RawIntrospection;
+pub(crate) use config::{RawAnswerCache, RawSigned};
+
+/// An authorization server that is asked about tokens.
+#[derive(Debug)]
+pub struct Introspection {
+    /// Where it is configured, which makes the keys of its callouts its own.
+    place: String,
+    /// The one whose tokens it knows, with the keys that prove its answers if these are signed.
+    issuers: Issuers,
+    signing: Option<Signing>,
+    client: ClientCredential,
+    cluster: String,
+    endpoint: HttpsUrl,
+    timeout: Duration,
+    limits: Limits,
+}
+
+/// What a worker has learned from it.
+#[derive(Debug)]
+pub struct Learned {
+    keys: issuers::Learned,
+    answers: Answers,
+    /// What the last flight brought, for the requests that resume because of it.
+    landed: Option<(String, Landed)>,
+    is_down: bool,
+}
+
+/// What a flight brought.
+#[derive(Clone, Debug)]
+enum Landed {
+    Said(Word),
+    /// The answer, which cannot be checked before its issuer's keys are there.
+    AwaitKeys(Callout, Rc<[u8]>),
+    Nothing(Duration),
+}
+
+/// A request that waits for the word on its token.
+#[derive(Debug)]
+pub struct Pending {
+    digest: Digest,
+    flight: String,
+    /// The answer, if it is the keys that are waited for.
+    answer: Option<Rc<[u8]>>,
+}
+
+/// What became of a question.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    Active(Rc<Active>),
+    /// Go on with [`Introspection::ask_again`] after this callout.
+    Await(Callout, Box<Pending>),
+    /// The token is not to be accepted; for an outage with the time after which another attempt makes sense.
+    Refused(Reason, Option<Duration>),
+}
+
+/// When to come back after an outage.
+const RETRY_AFTER: Duration = Duration::from_secs(5);
+
+impl Introspection {
+    /// The issuer whose tokens it knows.
+    pub(crate) fn issuers(&self) -> &Issuers {
+        &self.issuers
+    }
+
+    /// The same, by itself.
+    pub(crate) fn issuer(&self) -> Option<&Issuer> {
+        self.issuers.get(0)
+    }
+
+    /// The tolerance for times.
+    pub(crate) const fn clock_skew(&self) -> Duration {
+        self.issuers.clock_skew()
+    }
+
+    /// What a worker knows before any question.
+    pub(crate) fn nothing_learned(&self) -> Learned {
+        Learned {
+            keys: self.issuers.nothing_learned(),
+            answers: Answers::new(self.limits),
+            landed: None,
+            is_down: false,
+        }
+    }
+
+    /// See [`crate::policy::Policy::crypto`].
+    pub(crate) const fn crypto(&self) -> CryptoChoice {
+        match self.signing {
+            Some(_) => CryptoChoice::Auto,
+            None => CryptoChoice::Guest,
+        }
+    }
+
+    /// See [`crate::policy::Policy::equip`].
+    pub(crate) fn equip(&mut self, crypto: Crypto) {
+        self.issuers.equip(crypto);
+    }
+
+    /// See [`crate::policy::Policy::upkeep`].
+    pub(crate) fn upkeep(&self, learned: &mut Learned, now: UnixTime) -> Vec<Callout> {
+        self.issuers.upkeep(&mut learned.keys, now)
+    }
+
+    /// See [`crate::policy::Policy::learn`].
+    pub(crate) fn learn(
+        &self,
+        learned: &mut Learned,
+        key: &str,
+        outcome: CalloutOutcome<'_>,
+        now: UnixTime,
+    ) -> Vec<Note> {
+        if !key.starts_with(&self.flight_prefix()) {
+            return self.issuers.learn(&mut learned.keys, key, outcome, now);
+        }
+        let (landed, fault) = match outcome {
+            CalloutOutcome::Answer { body, .. } => match self.process(learned, body, false, now) {
+                Ok(landed) => (landed, None),
+                Err(unreadable) => (Landed::Nothing(RETRY_AFTER), Some(unreadable.to_string())),
+            },
+            CalloutOutcome::Failed(fault) => (Landed::Nothing(RETRY_AFTER), Some(fault.to_string())),
+        };
+        learned.landed = Some((key.to_owned(), landed));
+        // Told when it changes: in an outage there is a question for every request.
+        let was_down = std::mem::replace(&mut learned.is_down, fault.is_some());
+        let cluster = &self.cluster;
+        match fault {
+            Some(why) if !was_down => vec![Note::Warn(format!("introspection by the cluster {cluster} failed: {why}"))],
+            None if was_down => vec![Note::Info(format!("introspection by the cluster {cluster} works again"))],
+            _ => Vec::new(),
+        }
+    }
+
+    /// Asks about a token, if there is no answer to be had without.
+    pub(crate) fn ask(&self, learned: &mut Learned, token: &str, now: UnixTime) -> Asked {
+        let Some(issuer) = self.issuer() else { return Asked::Refused(Reason::InternalFault, None) };
+        if let Err(reason) = require_askable(token, issuer) {
+            return Asked::Refused(reason, None);
+        }
+        let digest: Digest = Sha256::digest(token).into();
+        if let Some(word) = learned.answers.get(&digest, now) {
+            return said(word);
+        }
+        let flight = format!("{}{}", self.flight_prefix(), URL_SAFE_NO_PAD.encode(digest));
+        let wanted = if self.signing.is_some() { Wanted::Signed } else { Wanted::Json };
+        let post = build_request(token, &self.client, wanted);
+        let callout = Callout {
+            key: Some(flight.clone()),
+            across_workers: false,
+            cluster: self.cluster.clone(),
+            method: "POST",
+            authority: self.endpoint.authority(),
+            path: self.endpoint.target(),
+            headers: post.headers,
+            body: post.body.into_bytes(),
+            timeout: self.timeout,
+            expect: &[200],
+        };
+        Asked::Await(callout, Box::new(Pending { digest, flight, answer: None }))
+    }
+
+    /// Goes on after the callout of [`Asked::Await`].
+    pub(crate) fn ask_again(&self, learned: &mut Learned, pending: Pending, now: UnixTime) -> Asked {
+        let Pending { digest, flight, answer } = pending;
+        let landed = match answer {
+            Some(answer) => self.process(learned, &answer, true, now).unwrap_or(Landed::Nothing(RETRY_AFTER)),
+            // Of another flight than ours nothing may be taken.
+            None => match &learned.landed {
+                Some((of, landed)) if *of == flight => landed.clone(),
+                _ => Landed::Nothing(RETRY_AFTER),
+            },
+        };
+        match landed {
+            Landed::Said(word) => {
+                learned.answers.keep(digest, &word, now);
+                said(word)
+            }
+            Landed::AwaitKeys(callout, answer) => {
+                Asked::Await(callout, Box::new(Pending { digest, flight, answer: Some(answer) }))
+            }
+            Landed::Nothing(wait) => Asked::Refused(Reason::IntrospectionUnavailable, Some(wait)),
+        }
+    }
+
+    fn flight_prefix(&self) -> String {
+        format!("introspection:{}:", self.place)
+    }
+
+    fn process(
+        &self,
+        learned: &mut Learned,
+        body: &[u8],
+        looked_again: bool,
+        now: UnixTime,
+    ) -> Result<Landed, Unreadable> {
+        let Some(signing) = &self.signing else { return process_response(body).map(landed) };
+        let (crypto, skew) = (self.issuers.crypto(), self.issuers.clock_skew());
+        let check = |_: &Issuer, keys: &_| match process_signed_response(body, signing, keys, crypto, now, skew) {
+            Err(Unreadable::NotProven(Reason::UnknownKey)) => Err(Reason::UnknownKey),
+            read => Ok(read),
+        };
+        match self.issuers.with_keys(&mut learned.keys, 0, looked_again, now, check) {
+            Ok(read) => read.map(landed),
+            Err(verification) => match *verification {
+                Verification::AwaitKeys(callout) => Ok(Landed::AwaitKeys(callout, body.into())),
+                Verification::KeysUnavailable(wait) => Ok(Landed::Nothing(wait)),
+                Verification::Refused(reason) => Err(Unreadable::NotProven(reason)),
+                Verification::Verified(_) => Err(Unreadable::NoVerdict),
+            },
+        }
+    }
+}
+
+fn landed(introspected: Introspected) -> Landed {
+    Landed::Said(match introspected {
+        Introspected::Active(active) => Word::Active(Rc::new(active)),
+        Introspected::Inactive => Word::Inactive,
+    })
+}
+
+fn said(word: Word) -> Asked {
+    match word {
+        Word::Active(active) => Asked::Active(active),
+        Word::Inactive => Asked::Refused(Reason::TokenInactive, None),
+    }
+}
