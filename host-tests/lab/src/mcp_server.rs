@@ -1,5 +1,7 @@
-//! An MCP server with four harmless tools, by the official Rust SDK, over Streamable HTTP at `/mcp`.
+//! MCP servers by the official Rust SDK, over Streamable HTTP at `/mcp`: one with four harmless tools, and one whose tool needs
+//! the next server to answer.
 
+mod orders;
 mod tools;
 
 use std::{
@@ -7,12 +9,17 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use axum::{Router, extract::Request, middleware, middleware::Next};
-use rmcp::transport::streamable_http_server::{
-    StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
+use axum::{Router, extract::Request, middleware};
+use rmcp::{
+    ServerHandler,
+    transport::streamable_http_server::{
+        StreamableHttpServerConfig, StreamableHttpService, session::local::LocalSessionManager,
+    },
 };
 
 use crate::{router_server, runtime::Task, wire::Field};
+pub use orders::Next;
+use orders::Orders;
 use tools::Tools;
 
 /// A request that reached the server.
@@ -24,6 +31,12 @@ pub struct McpRequest {
 }
 
 impl McpRequest {
+    /// The bearer token that it came with.
+    #[must_use]
+    pub fn token(&self) -> Option<String> {
+        self.header("authorization")?.strip_prefix("Bearer ").map(str::to_owned)
+    }
+
     /// The first value of a field, lossy, by case-insensitive name.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<String> {
@@ -31,36 +44,66 @@ impl McpRequest {
     }
 }
 
+/// The names of the tools that ran.
+#[derive(Clone, Debug, Default)]
+struct Called(Arc<Mutex<Vec<String>>>);
+
+impl Called {
+    fn note(&self, tool: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(tool.to_owned());
+    }
+}
+
 /// A running MCP server; it ends when this is dropped.
 pub struct McpServer {
     address: SocketAddr,
     received: Arc<Mutex<Vec<McpRequest>>>,
-    called: Arc<Mutex<Vec<String>>>,
+    called: Called,
+    next: Arc<Mutex<Option<Next>>>,
     _serving: Task,
 }
 
 impl McpServer {
-    /// Starts it on a free port.
+    /// Starts the one with four harmless tools, on a free port.
     ///
     /// # Errors
     /// If no port can be bound.
     pub fn start() -> std::io::Result<Self> {
+        Self::serve(|called, _| Tools::new(called.clone()))
+    }
+
+    /// Starts one with this name and a single tool, `find_order`, which asks the next server: see [`McpServer::lead_to`].
+    ///
+    /// # Errors
+    /// If no port can be bound.
+    pub fn of_orders(name: &str) -> std::io::Result<Self> {
+        Self::serve(|called, next| Orders::new(name, called.clone(), Arc::clone(next)))
+    }
+
+    fn serve<S: ServerHandler + Clone>(
+        tools: impl FnOnce(&Called, &Arc<Mutex<Option<Next>>>) -> S,
+    ) -> std::io::Result<Self> {
         let received = Arc::new(Mutex::new(Vec::new()));
-        let called = Arc::new(Mutex::new(Vec::new()));
-        let tools = Tools::new(Arc::clone(&called));
+        let (called, next) = (Called::default(), Arc::default());
+        let tools = tools(&called, &next);
         // The SDK refuses foreign `Host` names against DNS rebinding; behind a gateway, the name is the gateway's.
         let config = StreamableHttpServerConfig::default().disable_allowed_hosts();
-        let service: StreamableHttpService<Tools, LocalSessionManager> =
+        let service: StreamableHttpService<S, LocalSessionManager> =
             StreamableHttpService::new(move || Ok(tools.clone()), Arc::default(), config);
         let record = Arc::clone(&received);
         let router = Router::new().nest_service("/mcp", service).layer(middleware::from_fn(
-            move |request: Request, next: Next| {
+            move |request: Request, next: middleware::Next| {
                 record.lock().unwrap_or_else(PoisonError::into_inner).push(note(&request));
                 next.run(request)
             },
         ));
         let (address, serving) = router_server::serve(router, 0)?;
-        Ok(Self { address, received, called, _serving: serving })
+        Ok(Self { address, received, called, next, _serving: serving })
+    }
+
+    /// Says whom `find_order` asks from now on.
+    pub fn lead_to(&self, next: Next) {
+        *self.next.lock().unwrap_or_else(PoisonError::into_inner) = Some(next);
     }
 
     /// Where it listens.
@@ -84,7 +127,7 @@ impl McpServer {
     /// The names of the tools that ran so far, in order.
     #[must_use]
     pub fn called(&self) -> Vec<String> {
-        self.called.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.called.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

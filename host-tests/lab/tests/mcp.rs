@@ -3,7 +3,8 @@
 use fourleg_lab::{
     agent::Agent,
     echo_upstream::{Answer, EchoUpstream, Responding},
-    mcp_server::McpServer,
+    mcp_server::{McpServer, Next},
+    wire::find,
 };
 use serde_json::{Value, json};
 
@@ -47,6 +48,27 @@ fn a_call_without_its_arguments_is_an_error_and_runs_nothing() {
     session.call("read_file", json!({})).unwrap_err();
     session.call("no_such_tool", json!({})).unwrap_err();
     assert!(server.called().is_empty());
+}
+
+#[test]
+fn a_tool_asks_the_next_server_with_the_token_that_it_was_called_with() {
+    let api = EchoUpstream::start_with(|request| {
+        let known = request.path == b"/orders/7";
+        Responding::new(if known { 200 } else { 404 }, if known { "two umbrellas" } else { "no such order" }).into()
+    })
+    .unwrap();
+    let (a, b) = (McpServer::of_orders("tool-a").unwrap(), McpServer::of_orders("tool-b").unwrap());
+    a.lead_to(Next::Mcp(b.url()));
+    b.lead_to(Next::Api(format!("http://{}/orders", api.address())));
+    let session = Agent::new(a.url()).token("t0ken").connect().unwrap();
+    assert_eq!(session.tools().unwrap(), ["find_order"]);
+    assert_eq!(session.call("find_order", json!({"number": 7})).unwrap(), "tool-a: tool-b: two umbrellas");
+    assert!(b.received().iter().all(|request| request.token().as_deref() == Some("t0ken")));
+    assert_eq!(find(&api.received()[0].request.headers, "authorization"), Some(&b"Bearer t0ken"[..]));
+    assert_eq!((a.called(), b.called()), (vec!["find_order".to_owned()], vec!["find_order".to_owned()]));
+    // What the last one says comes back as the tool's error.
+    let denied = session.call("find_order", json!({"number": 8})).unwrap_err();
+    assert!(denied.reason.contains("404 Not Found no such order"), "{denied}");
 }
 
 #[test]

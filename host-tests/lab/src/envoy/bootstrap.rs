@@ -233,6 +233,8 @@ pub struct Bootstrap {
     pub filters: Vec<WasmFilter>,
     /// The first is what stands behind the gateway, if there is an upstream.
     clusters: Vec<Cluster>,
+    /// Path prefixes that lead to another cluster than the first.
+    routes: Vec<(String, String)>,
     /// Answered by Envoy itself when there is no upstream.
     direct_status: Option<u16>,
     /// 0: a free port.
@@ -243,7 +245,7 @@ pub struct Bootstrap {
     pub route_timeout: Duration,
     /// How much of a body Envoy buffers over HTTP/1.1 before it answers 413.
     pub buffer_limit: usize,
-    /// Name and metadata of the one route; the metadata is an object by namespace.
+    /// Name and metadata of the route to the upstream; the metadata is an object by namespace.
     pub route_name: String,
     pub route_metadata: Value,
     /// Dynamic metadata that a native filter before the chain sets: an object by namespace.
@@ -277,6 +279,7 @@ impl Bootstrap {
             native_filters: Vec::new(),
             filters: Vec::new(),
             clusters,
+            routes: Vec::new(),
             direct_status,
             port: 0,
             stream_idle_timeout: Duration::from_secs(15),
@@ -309,6 +312,13 @@ impl Bootstrap {
         }
         self.native_filters.push(json!({"name": name, "typed_config": members}));
         self
+    }
+
+    /// Sends paths with this prefix to another server.
+    #[must_use]
+    pub fn route_to(mut self, prefix: &str, cluster: Cluster) -> Self {
+        self.routes.push((prefix.to_owned(), cluster.name.clone()));
+        self.cluster(cluster)
     }
 
     /// Adds a cluster that filters may call.
@@ -395,7 +405,7 @@ impl Bootstrap {
             "stream_idle_timeout": seconds(self.stream_idle_timeout),
             "http_protocol_options": {"enable_trailers": true},
             "http_filters": filters,
-            "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": [self.route()]}]},
+            "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": self.routes()}]},
             "access_log": self.access_logs(),
         });
         if let (Some(members), Some(more)) = (manager.as_object_mut(), self.path_handling.as_object()) {
@@ -428,6 +438,17 @@ impl Bootstrap {
         }
         let config = format!("{TYPES}envoy.extensions.filters.http.set_metadata.v3.Config");
         vec![json!({"name": "set_metadata", "typed_config": {"@type": config, "metadata": entries}})]
+    }
+
+    /// The more special ones first: Envoy takes the first that matches.
+    fn routes(&self) -> Vec<Value> {
+        let special = self.routes.iter().map(|(prefix, cluster)| {
+            json!({
+                "match": {"prefix": prefix},
+                "route": {"cluster": cluster, "timeout": seconds(self.route_timeout)},
+            })
+        });
+        special.chain([self.route()]).collect()
     }
 
     fn route(&self) -> Value {

@@ -1,7 +1,5 @@
 //! The tools. They sound dangerous, and do nothing.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
 use rmcp::{
     ServerHandler,
     handler::server::wrapper::Parameters,
@@ -9,6 +7,8 @@ use rmcp::{
     schemars, tool, tool_handler, tool_router,
 };
 use serde::Deserialize;
+
+use super::Called;
 
 #[derive(Debug, Deserialize, schemars::JsonSchema)]
 struct File {
@@ -27,16 +27,12 @@ struct Transfer {
 
 #[derive(Clone)]
 pub(super) struct Tools {
-    called: Arc<Mutex<Vec<String>>>,
+    called: Called,
 }
 
 impl Tools {
-    pub(super) fn new(called: Arc<Mutex<Vec<String>>>) -> Self {
+    pub(super) fn new(called: Called) -> Self {
         Self { called }
-    }
-
-    fn ran(&self, tool: &str) {
-        self.called.lock().unwrap_or_else(PoisonError::into_inner).push(tool.to_owned());
     }
 }
 
@@ -44,25 +40,25 @@ impl Tools {
 impl Tools {
     #[tool(description = "Reads a file")]
     fn read_file(&self, Parameters(File { path }): Parameters<File>) -> String {
-        self.ran("read_file");
+        self.called.note("read_file");
         format!("{path}: the quick brown fox")
     }
 
     #[tool(description = "Deletes a file")]
     fn delete_file(&self, Parameters(File { path }): Parameters<File>) -> String {
-        self.ran("delete_file");
+        self.called.note("delete_file");
         format!("{path} would be gone now")
     }
 
     #[tool(description = "Transfers money")]
     fn transfer_funds(&self, Parameters(Transfer { to, amount, currency }): Parameters<Transfer>) -> String {
-        self.ran("transfer_funds");
+        self.called.note("transfer_funds");
         format!("{amount} {currency} would go to {to}")
     }
 
     #[tool(description = "Lists the reports")]
     fn list_reports(&self) -> String {
-        self.ran("list_reports");
+        self.called.note("list_reports");
         "q1.pdf\nq2.pdf".to_owned()
     }
 }
