@@ -27,7 +27,7 @@ pub const SECRET: &str = "t0%0ls/+ \u{e9}";
 
 /// An identity provider where `R` may ask, with tokens of this form.
 pub fn identity_provider(form: TokenForm) -> Arc<IdentityProvider> {
-    let tools = Client::confidential("tools:1", SECRET).introspects_for([R, "https://mcp.example.com/other"]);
+    let tools = Client::confidential("tools:1", SECRET).serves([R, "https://mcp.example.com/other"]);
     Arc::new(IdentityProvider::builder().issuer(ISSUER).token_form(form).register(tools).start().unwrap())
 }
 
