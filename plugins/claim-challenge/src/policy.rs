@@ -25,6 +25,7 @@ impl Judge for StepUpJudge {
     type Settings = Settings;
     type Memory = LoopGuard;
     type Kept = ();
+    type Watched = ();
 
     fn configure(document: &[u8]) -> Result<(Settings, LoopGuard), Problems> {
         let settings = Settings::read(document)?;

@@ -28,6 +28,7 @@ impl Judge for DetailsJudge {
     type Settings = Settings;
     type Memory = ();
     type Kept = Kept;
+    type Watched = ();
 
     fn configure(document: &[u8]) -> Result<(Settings, ()), Problems> {
         Settings::read(document).map(|settings| (settings, ()))

@@ -1,5 +1,6 @@
 //! The way of a request through a filter that judges by rules what a verified token may do: head, token, body if the
-//! request is one of MCP, verdict, answer. What is particular to a filter is its [`Judge`].
+//! request is one of MCP, verdict, answer. What is particular to a filter is its [`Judge`]. A verdict may need a service
+//! that has to be asked first, and may want to see the upstream's answer; most do neither.
 
 mod config;
 mod told;
@@ -7,7 +8,7 @@ mod verdict;
 
 use std::marker::PhantomData;
 
-use mcp_core::{BodyReader, Exchange, Fault, Head, Opening};
+use mcp_core::{BodyReader, Exchange, Fault, Head, Opening, Operation, RequestId};
 use oauth_core::{
     config::Problems,
     denial::{Denial, Reason},
@@ -20,14 +21,14 @@ use crate::{
     crypto::CryptoChoice,
     matching::{Target, require_expected_slash},
     path::Ambiguous,
-    policy::{Callout, CalloutOutcome, Hold, Input, Note, Policy, PropertyPath, Refusal, Step},
+    policy::{Answered, Callout, CalloutOutcome, Hold, Input, Note, Policy, PropertyPath, Refusal, ResponseHead, Step},
     request::{Parts, RequestHead},
     rules::{Mode, Rule},
     token_source::{HandedOver, Learned, Pending, Presented, Reading},
 };
 
 pub use config::{BodyMode, Common, RawCommon, RawMcp, Unmatched};
-pub use verdict::{Asked, Subject, Verdict};
+pub use verdict::{Asked, Subject, Verdict, Waited};
 
 /// What is particular to a filter: its rules, and what it makes of a token.
 pub trait Judge: 'static {
@@ -43,6 +44,8 @@ pub trait Judge: 'static {
     type Memory: 'static;
     /// What it keeps of a request's head for the verdict.
     type Kept: 'static;
+    /// What it needs to judge the upstream's answer; `()` if it looks at none.
+    type Watched: 'static;
 
     /// Reads the configuration.
     ///
@@ -72,8 +75,87 @@ pub trait Judge: 'static {
         token: &HandedOver,
         subject: Subject<'a, Self::Kept>,
         now: UnixTime,
-    ) -> Result<Verdict<'a>, Ambiguous>;
+    ) -> Result<Verdict<'a, Self::Watched>, Ambiguous>;
+
+    /// The same for a request that audience-validation let pass without a token: it shows nothing, so no rule can hold
+    /// for it.
+    ///
+    /// # Errors
+    /// As [`Judge::judge`].
+    fn judge_public<'a>(
+        settings: &'a Self::Settings,
+        subject: Subject<'a, Self::Kept>,
+    ) -> Result<Verdict<'a, Self::Watched>, Ambiguous> {
+        subject.judge_public(Self::rules(settings))
+    }
+
+    /// Judges the head of an answer to a request that was let go on with [`Verdict::watch`]. Out: the names of fields to
+    /// take out of it, or the denial that the client gets instead.
+    ///
+    /// # Errors
+    /// The denial.
+    fn answered(
+        _settings: &Self::Settings,
+        _memory: &mut Self::Memory,
+        _presented: &Presented,
+        _watched: Self::Watched,
+        _response: &ResponseHead,
+        _now: UnixTime,
+    ) -> Result<Vec<String>, Denial> {
+        Err(Denial::plain(Reason::InternalFault))
+    }
+
+    /// Who verifies signatures; see [`Policy::crypto`].
+    fn crypto(settings: &Self::Settings) -> CryptoChoice {
+        Self::common(settings).token.crypto()
+    }
+
+    /// See [`Policy::equip`].
+    fn equip(settings: &mut Self::Settings, crypto: Crypto) {
+        Self::common_mut(settings).token.equip(crypto);
+    }
+
+    /// Takes in the end of a callout that a verdict has asked for; see [`Policy::learn`].
+    fn learn(
+        _settings: &Self::Settings,
+        _memory: &mut Self::Memory,
+        _key: &str,
+        _outcome: CalloutOutcome<'_>,
+        _now: UnixTime,
+    ) -> Vec<Note> {
+        Vec::new()
+    }
+
+    /// See [`Policy::publish`].
+    fn publish(
+        _settings: &Self::Settings,
+        _memory: &mut Self::Memory,
+        _key: &str,
+        _nonce: [u8; 24],
+        _now: UnixTime,
+    ) -> Option<Vec<u8>> {
+        None
+    }
+
+    /// See [`Policy::adopt`].
+    fn adopt(
+        _settings: &Self::Settings,
+        _memory: &mut Self::Memory,
+        _key: &str,
+        _sealed: &[u8],
+        _now: UnixTime,
+    ) -> bool {
+        false
+    }
+
+    /// See [`Policy::upkeep`].
+    fn upkeep(_settings: &Self::Settings, _memory: &mut Self::Memory, _now: UnixTime) -> Vec<Callout> {
+        Vec::new()
+    }
 }
+
+/// What a request of this filter waits with.
+type WaitingOf<J> = Waiting<<J as Judge>::Kept, <J as Judge>::Watched>;
 
 /// The policy of a [`Judge`].
 #[derive(Debug)]
@@ -88,11 +170,24 @@ pub struct Shared<M> {
 
 /// What is waited for.
 #[derive(Debug)]
-pub enum Waiting<K> {
+pub enum Waiting<K, W> {
     /// The keys of the token's issuer, or its word on the token.
     Token(Box<About<K>>, Pending),
     /// The body of a request of MCP.
     Body(Box<About<K>>, Presented, Box<BodyReader>),
+    /// What the verdict has asked for.
+    Asked(Box<Case<K>>),
+    /// The upstream's answer.
+    Answer(Box<Case<K>>, W),
+}
+
+/// A request of which everything is known that it says itself.
+#[derive(Debug)]
+pub struct Case<K> {
+    about: Box<About<K>>,
+    presented: Presented,
+    known: Known,
+    waited: Waited,
 }
 
 /// What is known of a request besides its token.
@@ -116,7 +211,7 @@ impl<J: Judge> Policy for Judging<J> {
     const NAME: &'static str = J::NAME;
     type Settings = J::Settings;
     type Shared = Shared<J::Memory>;
-    type Waiting = Waiting<J::Kept>;
+    type Waiting = WaitingOf<J>;
 
     fn configure(document: &[u8]) -> Result<(J::Settings, Self::Shared), Problems> {
         let (settings, memory) = J::configure(document)?;
@@ -125,11 +220,11 @@ impl<J: Judge> Policy for Judging<J> {
     }
 
     fn crypto(settings: &J::Settings) -> CryptoChoice {
-        J::common(settings).token.crypto()
+        J::crypto(settings)
     }
 
     fn equip(settings: &mut J::Settings, crypto: Crypto) {
-        J::common_mut(settings).token.equip(crypto);
+        J::equip(settings, crypto);
     }
 
     fn properties(settings: &J::Settings) -> &[PropertyPath] {
@@ -187,8 +282,10 @@ impl<J: Judge> Policy for Judging<J> {
                 with_token::<J>(settings, shared, about, reading, now)
             }
             (Waiting::Body(about, presented, reader), Input::Body(body)) => {
-                with_exchange::<J>(settings, shared, &about, &presented, reader.read(body), now)
+                with_exchange::<J>(settings, shared, about, presented, reader.read(body), now)
             }
+            // As above.
+            (Waiting::Asked(case), Input::Callout(_) | Input::Adopted) => conclude::<J>(settings, shared, case, now),
             _ => Step::Deny(Refusal::from(Denial::plain(Reason::InternalFault))),
         }
     }
@@ -201,6 +298,7 @@ impl<J: Judge> Policy for Judging<J> {
             Waiting::Token(about, _) | Waiting::Body(about, ..) => {
                 about.answering.refuse(&Denial::plain(reason), now, |record| record)
             }
+            Waiting::Asked(case) | Waiting::Answer(case, _) => case.refuse(&Denial::plain(reason), now),
         }
     }
 
@@ -211,11 +309,52 @@ impl<J: Judge> Policy for Judging<J> {
         outcome: CalloutOutcome<'_>,
         now: UnixTime,
     ) -> Vec<Note> {
-        J::common(settings).token.learn(&mut shared.learned, key, outcome, now)
+        let mut notes = J::common(settings).token.learn(&mut shared.learned, key, outcome, now);
+        notes.extend(J::learn(settings, &mut shared.memory, key, outcome, now));
+        notes
+    }
+
+    fn publish(
+        settings: &J::Settings,
+        shared: &mut Self::Shared,
+        key: &str,
+        nonce: [u8; 24],
+        now: UnixTime,
+    ) -> Option<Vec<u8>> {
+        J::publish(settings, &mut shared.memory, key, nonce, now)
+    }
+
+    fn adopt(settings: &J::Settings, shared: &mut Self::Shared, key: &str, sealed: &[u8], now: UnixTime) -> bool {
+        J::adopt(settings, &mut shared.memory, key, sealed, now)
+    }
+
+    fn answered(
+        settings: &J::Settings,
+        shared: &mut Self::Shared,
+        watched: Self::Waiting,
+        response: &ResponseHead,
+        now: UnixTime,
+    ) -> Answered {
+        let Waiting::Answer(case, watched) = watched else {
+            return Answered::Replace(Denial::plain(Reason::InternalFault).into());
+        };
+        match J::answered(settings, &mut shared.memory, &case.presented, watched, response, now) {
+            Ok(remove) => Answered::Pass { remove },
+            Err(denial) => Answered::Replace(case.refuse(&denial, now)),
+        }
     }
 
     fn upkeep(settings: &J::Settings, shared: &mut Self::Shared, now: UnixTime) -> Vec<Callout> {
-        J::common(settings).token.upkeep(&mut shared.learned, now)
+        let mut due = J::common(settings).token.upkeep(&mut shared.learned, now);
+        due.extend(J::upkeep(settings, &mut shared.memory, now));
+        due
+    }
+}
+
+impl<K> Case<K> {
+    /// Denies a request that was on its way already.
+    fn refuse(&self, denial: &Denial, now: UnixTime) -> Refusal {
+        self.about.answering.refuse_known(&self.presented, denial, self.known.id(), now)
     }
 }
 
@@ -262,7 +401,7 @@ fn with_token<J: Judge>(
     mut about: Box<About<J::Kept>>,
     reading: Reading,
     now: UnixTime,
-) -> Step<Waiting<J::Kept>> {
+) -> Step<WaitingOf<J>> {
     let presented =
         match reading {
             Reading::Done(presented) => presented,
@@ -276,38 +415,40 @@ fn with_token<J: Judge>(
         };
     let hold = J::common(settings).hold;
     match about.mcp.as_mut().and_then(|mcp| mcp.opening.take()) {
-        None => conclude::<J>(settings, shared, &about, &presented, Known::default(), now),
+        None => {
+            let case = Case { about, presented, known: Known::default(), waited: Waited::default() };
+            conclude::<J>(settings, shared, Box::new(case), now)
+        }
         // Where the head goes on before the body is read, a fault that it has already must not.
         Some(Ok(Opening::Body(reader))) => match reader.foregone().filter(|_| hold == Hold::Body) {
-            Some(fault) => with_exchange::<J>(settings, shared, &about, &presented, Err(fault.clone()), now),
+            Some(fault) => with_exchange::<J>(settings, shared, about, presented, Err(fault.clone()), now),
             None => {
                 let limit = reader.limit();
                 Step::ReadBody { limit, hold, then: Waiting::Body(about, presented, Box::new(reader)) }
             }
         },
-        Some(Ok(Opening::Whole(exchange))) => {
-            with_exchange::<J>(settings, shared, &about, &presented, Ok(exchange), now)
-        }
-        Some(Err(fault)) => with_exchange::<J>(settings, shared, &about, &presented, Err(fault), now),
+        Some(Ok(Opening::Whole(exchange))) => with_exchange::<J>(settings, shared, about, presented, Ok(exchange), now),
+        Some(Err(fault)) => with_exchange::<J>(settings, shared, about, presented, Err(fault), now),
     }
 }
 
 fn with_exchange<J: Judge>(
     settings: &J::Settings,
     shared: &mut Shared<J::Memory>,
-    about: &About<J::Kept>,
-    presented: &Presented,
+    about: Box<About<J::Kept>>,
+    presented: Presented,
     exchange: Result<Exchange, Fault>,
     now: UnixTime,
-) -> Step<Waiting<J::Kept>> {
+) -> Step<WaitingOf<J>> {
     let known = match exchange {
         Ok(exchange) => Known { exchange: Some(exchange), unread: None },
         Err(fault) if about.mcp.as_ref().is_none_or(|mcp| mcp.is_enforced) => {
-            return Step::Deny(about.answering.refuse_fault(presented, &fault, now));
+            return Step::Deny(about.answering.refuse_fault(&presented, &fault, now));
         }
         Err(fault) => Known { exchange: None, unread: Some(fault.code()) },
     };
-    conclude::<J>(settings, shared, about, presented, known, now)
+    let case = Case { about, presented, known, waited: Waited::default() };
+    conclude::<J>(settings, shared, Box::new(case), now)
 }
 
 /// What is known of a request in MCP.
@@ -318,23 +459,38 @@ struct Known {
     unread: Option<&'static str>,
 }
 
+impl Known {
+    fn operations(&self) -> &[Operation] {
+        self.exchange.as_ref().map(|exchange| exchange.operations.as_slice()).unwrap_or_default()
+    }
+
+    /// While the upstream is at work, nobody needs them, and they may be large.
+    fn forget_arguments(&mut self) {
+        for operation in self.exchange.iter_mut().flat_map(|exchange| &mut exchange.operations) {
+            operation.arguments = None;
+        }
+    }
+
+    fn id(&self) -> Option<&RequestId> {
+        self.exchange.as_ref().and_then(Exchange::id)
+    }
+}
+
 fn conclude<J: Judge>(
     settings: &J::Settings,
     shared: &mut Shared<J::Memory>,
-    about: &About<J::Kept>,
-    presented: &Presented,
-    known: Known,
+    mut case: Box<Case<J::Kept>>,
     now: UnixTime,
-) -> Step<Waiting<J::Kept>> {
+) -> Step<WaitingOf<J>> {
+    let Case { about, presented, known, waited } = &*case;
     let Some((parts, kept)) = &about.parts else {
         return Step::Deny(Refusal::from(Denial::plain(Reason::InternalFault)));
     };
-    let operations = known.exchange.as_ref().map(|exchange| exchange.operations.as_slice()).unwrap_or_default();
-    let subject = Subject { parts, operations, kept };
+    let subject = Subject { parts, operations: known.operations(), kept, waited };
     let rules = J::rules(settings);
     let verdict = match presented {
         Presented::Token(token) => J::judge(settings, &mut shared.memory, token, subject, now),
-        Presented::Public => subject.judge_public(rules),
+        Presented::Public => J::judge_public(settings, subject),
     };
     let verdict = verdict.and_then(|mut verdict| {
         if let Some(code) = known.unread {
@@ -342,8 +498,22 @@ fn conclude<J: Judge>(
         }
         Ok(verdict)
     });
-    match verdict {
-        Ok(verdict) => about.answering.tell(presented, &verdict, known.exchange.as_ref().and_then(Exchange::id), now),
-        Err(Ambiguous) => Step::Deny(about.answering.refuse_path(now)),
+    let mut verdict = match verdict {
+        Ok(verdict) => verdict,
+        Err(Ambiguous) => return Step::Deny(about.answering.refuse_path(now)),
+    };
+    if let Some(callout) = verdict.ask.take() {
+        drop(verdict);
+        case.waited.note(&callout, now);
+        return Step::Call(*callout, Waiting::Asked(case));
+    }
+    let watch = verdict.watch.take();
+    match (about.answering.tell(presented, verdict, known.id(), now), watch) {
+        (Ok(edits), Some(watched)) => {
+            case.known.forget_arguments();
+            Step::AllowAndWatch(edits, Waiting::Answer(case, watched))
+        }
+        (Ok(edits), None) => Step::Allow(edits),
+        (Err(refusal), _) => Step::Deny(refusal),
     }
 }

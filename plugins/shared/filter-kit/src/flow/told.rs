@@ -10,7 +10,7 @@ use super::Verdict;
 use crate::{
     audit::{Record, actors},
     cors,
-    policy::{Refusal, RequestEdits, Response, Step},
+    policy::{Refusal, RequestEdits, Response},
     token_source::Presented,
 };
 
@@ -47,14 +47,29 @@ impl Answering {
         self.refusal(response, record)
     }
 
+    /// Denies a request of which all is known. `id` is that of the JSON-RPC request, if there is one.
+    pub(super) fn refuse_known(
+        &self,
+        presented: &Presented,
+        denial: &Denial,
+        id: Option<&RequestId>,
+        now: UnixTime,
+    ) -> Refusal {
+        let record = who(Record::new(self.plugin, "deny", denial.reason().code(), now), presented);
+        self.refusal(self.answer(denial, id), record)
+    }
+
     /// Carries a verdict out. `id` is that of the JSON-RPC request, if there is one.
+    ///
+    /// # Errors
+    /// The refusal, if it is a denial.
     pub(super) fn tell<W>(
         &self,
         presented: &Presented,
-        verdict: &Verdict<'_>,
+        verdict: Verdict<'_, W>,
         id: Option<&RequestId>,
         now: UnixTime,
-    ) -> Step<W> {
+    ) -> Result<RequestEdits, Refusal> {
         let complete = |record: Record| {
             let record = who(record, presented).with_known("rule", verdict.rule);
             let record = verdict.operation.map_or(record.clone(), |operation| what(record, operation));
@@ -67,13 +82,15 @@ impl Answering {
         };
         match &verdict.outcome {
             Ok(code) => {
-                let record = complete(Record::new(self.plugin, "allow", code, now));
-                let counts_as = Some(("allow", *code));
-                Step::Allow(RequestEdits { state: vec![self.state(record)], counts_as, ..RequestEdits::default() })
+                let state = self.state(complete(Record::new(self.plugin, "allow", code, now)));
+                let mut edits = verdict.edits;
+                edits.state.push(state);
+                edits.counts_as = Some(("allow", *code));
+                Ok(edits)
             }
             Err(denial) => {
                 let record = complete(Record::new(self.plugin, "deny", denial.reason().code(), now));
-                Step::Deny(self.refusal(self.answer(denial, id), record))
+                Err(self.refusal(self.answer(denial, id), record))
             }
         }
     }

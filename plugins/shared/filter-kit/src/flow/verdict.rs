@@ -3,18 +3,25 @@
 use std::borrow::Cow;
 
 use mcp_core::Operation;
-use oauth_core::denial::{Denial, Reason};
+use oauth_core::{
+    denial::{Denial, Reason},
+    time::UnixTime,
+};
 
 use crate::{
     matching::{Captures, Target, require_expected_slash},
     path::Ambiguous,
+    policy::{Callout, RequestEdits},
     request::Parts,
     rules::{self, Rule},
 };
 
-/// What is decided, and why.
+/// What is decided, and why. `W` is with what the upstream's answer is judged.
 #[derive(Debug)]
-pub struct Verdict<'a> {
+pub struct Verdict<'a, W = ()> {
+    /// What must be asked before anything can be decided: then the request is judged again, and all the rest of this is
+    /// dropped. It must have a key, and what it brings is the filter's to remember.
+    pub ask: Option<Box<Callout>>,
     /// The code of the allow, or the denial.
     pub outcome: Result<&'static str, Denial>,
     /// The rule that decided; of several, the first that is not met, else the first.
@@ -27,6 +34,36 @@ pub struct Verdict<'a> {
     pub texts: Vec<(String, String)>,
     /// Rules in shadow mode and what they would have said, each pair once.
     pub shadow: Vec<(String, &'static str)>,
+    /// Changes to a request that is allowed.
+    pub edits: RequestEdits,
+    /// The answer to a request that is allowed is judged, too, and with this.
+    pub watch: Option<W>,
+}
+
+/// What a request has waited for, because verdicts asked for it.
+#[derive(Clone, Debug, Default)]
+pub struct Waited {
+    since: Option<UnixTime>,
+    keys: Vec<String>,
+}
+
+impl Waited {
+    /// When it began to wait; `None` if it has not.
+    #[must_use]
+    pub const fn since(&self) -> Option<UnixTime> {
+        self.since
+    }
+
+    /// Whether it has waited for the callout of this key.
+    #[must_use]
+    pub fn has_waited_for(&self, key: &str) -> bool {
+        self.keys.iter().any(|waited| waited == key)
+    }
+
+    pub(super) fn note(&mut self, callout: &Callout, now: UnixTime) {
+        self.since = self.since.or(Some(now));
+        self.keys.extend(callout.key.clone());
+    }
 }
 
 /// What of a request is judged; `K` is what the filter kept of its head.
@@ -38,6 +75,8 @@ pub struct Subject<'a, K> {
     pub operations: &'a [Operation],
     /// What was kept.
     pub kept: &'a K,
+    /// What it has waited for.
+    pub waited: &'a Waited,
 }
 
 impl<K> Clone for Subject<'_, K> {
@@ -79,7 +118,10 @@ impl<'a, K> Subject<'a, K> {
     }
 
     /// A request that audience-validation let pass without a token: it shows nothing, so no rule can hold for it.
-    pub(super) fn judge_public<S>(self, rules: &'a [Rule<S>]) -> Result<Verdict<'a>, Ambiguous> {
+    ///
+    /// # Errors
+    /// As [`Subject::asks`].
+    pub fn judge_public<S, W>(self, rules: &'a [Rule<S>]) -> Result<Verdict<'a, W>, Ambiguous> {
         let mut verdict = Verdict { outcome: Ok("public"), ..Verdict::undecided() };
         for asked in self.asks(rules)? {
             for (rule, _) in &asked.shadow {
@@ -94,17 +136,20 @@ impl<'a, K> Subject<'a, K> {
     }
 }
 
-impl<'a> Verdict<'a> {
+impl<'a, W> Verdict<'a, W> {
     /// Nothing matched so far.
     #[must_use]
-    pub const fn undecided() -> Self {
+    pub fn undecided() -> Self {
         Self {
+            ask: None,
             outcome: Ok("unmatched"),
             rule: None,
             operation: None,
             lists: Vec::new(),
             texts: Vec::new(),
             shadow: Vec::new(),
+            edits: RequestEdits::default(),
+            watch: None,
         }
     }
 
