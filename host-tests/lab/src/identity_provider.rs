@@ -1,5 +1,5 @@
-//! An OAuth authorization server on the loopback: metadata, keys that rotate, tokens for clients, and a user who signs in
-//! and answers by script.
+//! An OAuth authorization server on the loopback: metadata, keys that rotate, tokens for clients and exchanged ones, what it
+//! tells resource servers of them, pushed requests, and a user who signs in, reads what is asked for and answers by script.
 //!
 //! ```no_run
 //! use fourleg_lab::identity_provider::{Endpoint, Fault, IdentityProvider};

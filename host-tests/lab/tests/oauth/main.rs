@@ -1,8 +1,10 @@
 //! The identity provider's endpoints for clients and resource servers, by their standards.
 
+mod authorization_details;
+mod browser;
 mod client_authentication;
 mod faults;
 mod form_client;
 mod introspection;
-mod rich_requests;
+mod pushed_requests;
 mod token_exchange;
