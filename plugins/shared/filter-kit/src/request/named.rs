@@ -1,7 +1,7 @@
 //! Values of a request's head by name, where all readers behind us read the same one.
 
 use mcp_core::spelling::resembles;
-use oauth_core::path::decode_once;
+use oauth_core::path::{Ambiguous, decode_once};
 
 use super::{RequestHead, same_name};
 
@@ -39,6 +39,29 @@ impl RequestHead {
     fn may_bring_a_form(&self) -> bool {
         let is_none = |kind: &[u8]| !kind.to_ascii_lowercase().windows(4).any(|part| part == b"form");
         !self.ends_with_headers && !self.fields.only("content-type").is_some_and(is_none)
+    }
+
+    /// Path and query without the parameter that some reader calls by this name, in lower case. `None` if there is none.
+    ///
+    /// # Errors
+    /// [`Ambiguous`] if it cannot be taken out: something that is left could be taken for it, or what a reader takes for
+    /// a separator is none to others.
+    pub fn without_parameter(&self, name: &str) -> Result<Option<String>, Ambiguous> {
+        if !self.has_parameter(&[name]) {
+            return Ok(None);
+        }
+        let target = self.fields.only(":path").and_then(|target| std::str::from_utf8(target).ok()).ok_or(Ambiguous)?;
+        let (path, query) = target.split_once('?').ok_or(Ambiguous)?;
+        let is_another = |pair: &&str| {
+            let key = pair.split('=').next().unwrap_or_default();
+            decode_once(key).is_ok_and(|key| !could_be_taken_for(&key, name))
+        };
+        let rest: Vec<&str> = query.split('&').filter(is_another).collect();
+        if query.contains([';', '#']) {
+            return Err(Ambiguous);
+        }
+        let target = if rest.is_empty() { path.to_owned() } else { format!("{path}?{}", rest.join("&")) };
+        Ok(Some(target))
     }
 
     /// Whether the query has a parameter that some reader calls by one of these names, in lower case.
@@ -197,6 +220,28 @@ mod tests {
             &[("x-tenant", "a\tb")],
         ] {
             assert_eq!(read(fields), None, "{fields:?}");
+        }
+    }
+
+    /// COR-09
+    #[test]
+    fn a_parameter_is_taken_out_whole_or_not_at_all() {
+        let without = |query: &str| head(&format!("/a/b?{query}"), &[]).without_parameter("access_token");
+        for (query, rest) in [
+            ("access_token=x", "/a/b"),
+            ("a=1&access_token=x", "/a/b?a=1"),
+            ("access_token=x&a=1&b", "/a/b?a=1&b"),
+            ("a=%20&Access_Token=x&access%5Ftoken=y&b=access_token", "/a/b?a=%20&b=access_token"),
+            ("access.token=x&a=1", "/a/b?a=1"),
+            ("access_token", "/a/b"),
+        ] {
+            assert_eq!(without(query), Ok(Some(rest.to_owned())), "{query}");
+        }
+        for query in ["", "a=1", "token=x", "access_tokens=1", "b=access_token"] {
+            assert_eq!(without(query), Ok(None), "{query}");
+        }
+        for query in ["a=1;access_token=x", "access_token=x;a=1"] {
+            assert_eq!(without(query), Err(Ambiguous), "{query}");
         }
     }
 }
