@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use super::profile::ServerProfile;
 use super::refusal::{Refusal, Unusable};
-use super::request::{ACCESS_TOKEN, FEDERATED_TOKEN, Flow, JWT};
+use super::request::{ACCESS_TOKEN, FEDERATED_TOKEN, JWT};
 use crate::credential::{self, Credential};
 use crate::json;
 use crate::scope::Scopes;
@@ -42,11 +42,11 @@ pub enum Kind {
 impl Kind {
     /// The kind of a request.
     #[must_use]
-    pub const fn of(profile: ServerProfile, flow: &Flow<'_>, connection: Option<&str>) -> Self {
-        match flow {
-            Flow::Exchange { .. } if connection.is_some() => Self::Connection,
-            Flow::Exchange { .. } if profile.names_issued_type() => Self::Exchange,
-            Flow::Exchange { .. } | Flow::ClientCredentials => Self::Plain,
+    pub const fn of(profile: ServerProfile, is_exchange: bool, of_connection: bool) -> Self {
+        match (is_exchange, of_connection) {
+            (true, true) => Self::Connection,
+            (true, false) if profile.names_issued_type() => Self::Exchange,
+            _ => Self::Plain,
         }
     }
 }

@@ -2,33 +2,15 @@
 
 use super::assertion::{AssertionKey, CannotSign};
 use super::request::Fresh;
-use crate::client_credential;
+use crate::client_credential::ClientCredential;
 use crate::secret::Secret;
 
 /// The one way in which a client authenticates.
 #[derive(Debug)]
 pub enum ClientAuthentication {
-    /// The proxy adds the credential: a field, or its TLS certificate. `client_id` where the server wants it in the form
-    /// (RFC 8705 §2).
-    Proxy {
-        /// `client_id`
-        client_id: Option<String>,
-    },
-    /// HTTP Basic (RFC 6749 §2.3.1).
-    Basic {
-        /// `client_id`
-        client_id: String,
-        /// `client_secret`
-        client_secret: Secret,
-    },
-    /// In the form (RFC 6749 §2.3.1).
-    Post {
-        /// `client_id`
-        client_id: String,
-        /// `client_secret`
-        client_secret: Secret,
-    },
-    /// A signed assertion (RFC 7523 §2.2).
+    /// By what the proxy adds, or by a secret.
+    Credential(ClientCredential),
+    /// By a signed assertion (RFC 7523 §2.2).
     PrivateKeyJwt {
         /// `client_id`
         client_id: String,
@@ -47,35 +29,31 @@ pub(super) struct Added {
 }
 
 impl ClientAuthentication {
-    /// The client, if it is known here.
+    /// The client, if the form names it.
     #[must_use]
     pub fn client_id(&self) -> Option<&str> {
         match self {
-            Self::Proxy { client_id } => client_id.as_deref(),
-            Self::Basic { client_id, .. } | Self::Post { client_id, .. } | Self::PrivateKeyJwt { client_id, .. } => {
+            Self::Credential(ClientCredential::Proxy { client_id }) => client_id.as_deref(),
+            Self::Credential(ClientCredential::Basic(_)) => None,
+            Self::Credential(ClientCredential::Post { client_id, .. }) | Self::PrivateKeyJwt { client_id, .. } => {
                 Some(client_id)
             }
         }
     }
 
     pub(super) fn add(&self, fresh: &Fresh) -> Result<Added, CannotSign> {
-        let client_id = |client_id: &String| ("client_id", client_id.clone());
         Ok(match self {
-            Self::Proxy { client_id: id } => {
-                Added { authorization: None, parameters: id.iter().map(client_id).collect() }
+            Self::Credential(credential) => {
+                let parameters = credential.parameters().into_iter();
+                Added {
+                    authorization: credential.authorization().map(|value| Secret::new(value.to_owned())),
+                    parameters: parameters.map(|(name, value)| (name, value.to_owned())).collect(),
+                }
             }
-            Self::Basic { client_id, client_secret } => {
-                let authorization = Some(client_credential::basic(client_id, client_secret));
-                Added { authorization, parameters: Vec::new() }
-            }
-            Self::Post { client_id: id, client_secret } => {
-                let secret = ("client_secret", client_secret.expose().to_owned());
-                Added { authorization: None, parameters: vec![client_id(id), secret] }
-            }
-            Self::PrivateKeyJwt { client_id: id, key } => {
-                let assertion = key.sign(id, fresh)?;
+            Self::PrivateKeyJwt { client_id, key } => {
+                let assertion = key.sign(client_id, fresh)?;
                 let parameters = vec![
-                    client_id(id),
+                    ("client_id", client_id.clone()),
                     ("client_assertion_type", "urn:ietf:params:oauth:client-assertion-type:jwt-bearer".to_owned()),
                     ("client_assertion", assertion),
                 ];

@@ -89,6 +89,31 @@ impl Refusal {
     }
 }
 
+/// The errors that are known by name.
+const KNOWN: [&str; 13] = [
+    "invalid_request",
+    "invalid_grant",
+    "invalid_token",
+    "invalid_client",
+    "invalid_target",
+    "invalid_scope",
+    "unauthorized_client",
+    "access_denied",
+    "unsupported_grant_type",
+    "interaction_required",
+    "server_error",
+    "temporarily_unavailable",
+    "slow_down",
+];
+
+/// The `error` of an answer, for the log, if it is one that is known: nothing that a server chooses goes there.
+#[must_use]
+pub fn known_error(body: &[u8]) -> Option<&'static str> {
+    let members = json::parse_object(body, json::MAX_DEPTH).ok()?;
+    let error = members.get("error")?.as_str()?;
+    KNOWN.into_iter().find(|known| *known == error)
+}
+
 /// `claims` of an error: JSON in a string. It goes out in a challenge as it came, in base64 (TEX-21), if it is what it is
 /// said to be.
 fn claims(members: &Map<String, Value>) -> Option<String> {

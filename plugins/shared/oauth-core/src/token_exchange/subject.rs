@@ -19,7 +19,8 @@ pub fn require_exchangeable(profile: ServerProfile, claims: &Claims) -> Result<(
     if claims.is_bound() {
         return Err(Reason::SubjectTokenBound);
     }
-    let is_of_an_application = kind(claims, Profile::Entra) == TokenKind::Application;
+    // Whatever else it says: a token that a client got for itself has no user to act for.
+    let is_of_an_application = claims.members().get("idtyp").is_some_and(|kind| kind == "app");
     if profile == ServerProfile::EntraObo && is_of_an_application {
         return Err(Reason::TokenKindNotAllowed);
     }
@@ -29,12 +30,8 @@ pub fn require_exchangeable(profile: ServerProfile, claims: &Claims) -> Result<(
 /// Whether the claims alone prove that a user gave the token to a client.
 #[must_use]
 pub fn is_delegated(claims: &Claims, profile: Profile) -> bool {
-    kind(claims, profile) == TokenKind::Delegated
-}
-
-fn kind(claims: &Claims, profile: Profile) -> TokenKind {
     // Nothing is known of the header here, so nothing is taken as proven by it.
-    TokenKind::of(claims, profile, TypeProof::AnyJwt)
+    TokenKind::of(claims, profile, TypeProof::AnyJwt) == TokenKind::Delegated
 }
 
 /// Who the gateway is to the server: the actor of the tokens that it gets.

@@ -8,6 +8,7 @@ use form_urlencoded::parse;
 use jwt_simple::prelude::{
     ECDSAP256PublicKeyLike as _, ES256KeyPair, Ed25519KeyPair, NoCustomClaims, VerificationOptions,
 };
+use oauth_core::client_credential::{ClientCredential, basic};
 use oauth_core::secret::Secret;
 use oauth_core::token_exchange::{
     Asked, ClientAuthentication, Flow, Fresh, ServerProfile, TokenRequest,
@@ -49,8 +50,8 @@ fn id_and_secret_are_encoded_each_by_itself_before_they_are_joined() {
         ("gateway", "plain-secret_1.", "gateway:plain-secret_1."),
         ("", ":", ":%3A"),
     ] {
-        let client =
-            ClientAuthentication::Basic { client_id: id.to_owned(), client_secret: Secret::new(secret.to_owned()) };
+        let credential = ClientCredential::Basic(basic(id, &Secret::new(secret.to_owned())));
+        let client = ClientAuthentication::Credential(credential);
         let request = request(&client, "j");
         let field = request.authorization.as_ref().unwrap().expose().to_owned();
         assert_eq!(field, format!("Basic {}", STANDARD.encode(expected)));
@@ -63,14 +64,15 @@ fn id_and_secret_are_encoded_each_by_itself_before_they_are_joined() {
 #[test]
 fn a_client_authenticates_in_one_way_only() {
     let secret = || Secret::new("s e".to_owned());
-    let post = request(&ClientAuthentication::Post { client_id: "g".to_owned(), client_secret: secret() }, "j");
+    let of = ClientAuthentication::Credential;
+    let post = request(&of(ClientCredential::Post { client_id: "g".to_owned(), client_secret: secret() }), "j");
     assert!(post.authorization.is_none());
     assert_eq!(parameter(&post, "client_id").as_deref(), Some("g"));
     assert_eq!(parameter(&post, "client_secret").as_deref(), Some("s e"));
     assert_eq!(parameter(&post, "client_assertion"), None);
-    let proxy = request(&ClientAuthentication::Proxy { client_id: None }, "j");
+    let proxy = request(&of(ClientCredential::Proxy { client_id: None }), "j");
     assert!(proxy.authorization.is_none() && !proxy.form.expose().contains("client"));
-    let with_id = request(&ClientAuthentication::Proxy { client_id: Some("g".to_owned()) }, "j");
+    let with_id = request(&of(ClientCredential::Proxy { client_id: Some("g".to_owned()) }), "j");
     assert_eq!(parameter(&with_id, "client_id").as_deref(), Some("g"));
 }
 

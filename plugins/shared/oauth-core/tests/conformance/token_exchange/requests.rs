@@ -1,6 +1,7 @@
 //! The form of a request.
 
 use form_urlencoded::parse;
+use oauth_core::client_credential::ClientCredential;
 use oauth_core::secret::Secret;
 use oauth_core::token_exchange::{
     ActorToken, Asked, ClientAuthentication, Flow, Fresh, ServerProfile, build_request,
@@ -19,7 +20,9 @@ fn strings(list: &[&str]) -> Vec<String> {
 /// What a server reads.
 fn read(asked: &Asked<'_>) -> Vec<(String, String)> {
     let fresh = Fresh { now: NOW, jti: "j".to_owned() };
-    let request = build_request(asked, &ClientAuthentication::Proxy { client_id: None }, &fresh).unwrap();
+    let request =
+        build_request(asked, &ClientAuthentication::Credential(ClientCredential::Proxy { client_id: None }), &fresh)
+            .unwrap();
     assert!(request.authorization.is_none());
     parse(request.form.expose().as_bytes()).into_owned().collect()
 }
@@ -70,7 +73,9 @@ fn every_value_arrives_as_it_was_whatever_is_in_it() {
     // On the wire nothing is left that a form gives a meaning to.
     let fresh = Fresh { now: NOW, jti: "j".to_owned() };
     let asked = example.asked(ServerProfile::Rfc8693);
-    let request = build_request(&asked, &ClientAuthentication::Proxy { client_id: None }, &fresh).unwrap();
+    let request =
+        build_request(&asked, &ClientAuthentication::Credential(ClientCredential::Proxy { client_id: None }), &fresh)
+            .unwrap();
     assert!(request.form.expose().contains("subject_token=a%2Bb%2Fc%3D%3D&"), "{}", request.form.expose());
     assert!(request.form.expose().bytes().all(|byte| byte.is_ascii_graphic()));
     assert!(!format!("{request:?}").contains("a%2Bb"), "a request never prints its token");
