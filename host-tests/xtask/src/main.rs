@@ -123,7 +123,7 @@ fn run() -> Result<()> {
             let mut command = Cargo::host(&root).command();
             command
                 .args(["test", "--package", "audience-validation", "--package", "claim-challenge"])
-                .args(["--package", "rar-enforcement", "schema"])
+                .args(["--package", "rar-enforcement", "--package", "token-exchange", "schema"])
                 .env("FOURLEG_WRITE_SCHEMA", "1");
             command::run(&mut command)
         }

@@ -1,0 +1,91 @@
+//! What goes upstream: one credential, and none of those that the client sent.
+
+use std::fmt;
+
+use filter_kit::{
+    path::Ambiguous,
+    policy::RequestEdits,
+    request::{Property, RequestHead},
+};
+use oauth_core::secret::Secret;
+
+use crate::config::{Cookies, Settings};
+
+/// Credentials that end here, whatever the verdict. `Authorization` is set anew, or not at all.
+const CREDENTIALS: [&str; 3] = ["authorization", "proxy-authorization", "dpop"];
+
+/// What is needed of a request's head after the verdict on it was found.
+pub struct Kept {
+    /// `Authorization` alone, and what audience-validation kept of it.
+    pub(crate) head: RequestHead,
+    /// The names of fields to take out, as they came.
+    remove: Vec<String>,
+    /// Path and query without a token in it, if there is one.
+    path: Result<Option<String>, Ambiguous>,
+    /// The tokens that the caller brings for us, by the field's name; of a field that is there twice, none.
+    brought: Vec<(String, Secret)>,
+    /// W3C Trace Context, for the authorization server.
+    pub(crate) traceparent: Option<String>,
+}
+
+/// Never prints a token.
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept").field("remove", &self.remove).finish_non_exhaustive()
+    }
+}
+
+impl Kept {
+    pub(crate) fn of(settings: &Settings, request: &RequestHead) -> Self {
+        let fields = request.fields();
+        let authorization = fields.all("authorization").map(|value| (b"authorization".to_vec(), value.to_vec()));
+        let subject_token = request.property(settings.subject_token_at).clone();
+        let is_removed = |name: &str| {
+            let ends_here = CREDENTIALS.contains(&name) || (name == "cookie" && settings.cookies == Cookies::Remove);
+            ends_here || settings.fields_for_us().any(|field| field == name)
+        };
+        // Servers behind CGI take `_` for `-`, and so would find them under another name.
+        let names = fields.iter().filter_map(|(name, _)| std::str::from_utf8(name).ok());
+        let remove = names.filter(|name| is_removed(&name.to_ascii_lowercase().replace('_', "-"))).map(str::to_owned);
+        let brought = settings.fields_for_us().filter_map(|name| {
+            let value = request.plain_field(name)?;
+            Some((name.to_owned(), Secret::new(value.to_owned())))
+        });
+        Self {
+            head: RequestHead::new(authorization.collect(), true).with_properties(vec![subject_token]),
+            remove: remove.collect(),
+            path: request.without_parameter("access_token"),
+            brought: brought.collect(),
+            traceparent: request.plain_field("traceparent").filter(|value| is_traceparent(value)).map(str::to_owned),
+        }
+    }
+
+    /// What audience-validation kept of the credential.
+    pub(crate) fn subject_token(&self) -> &Property {
+        self.head.property(0)
+    }
+
+    /// The token in a field for us.
+    pub(crate) fn brought(&self, name: &str) -> Option<&Secret> {
+        self.brought.iter().find(|(field, _)| field == name).map(|(_, token)| token)
+    }
+
+    /// The edits of a request that goes on, with this credential or with none.
+    ///
+    /// # Errors
+    /// [`Ambiguous`] if the query has a token that cannot be taken out.
+    pub(crate) fn edits(&self, credential: Option<&Secret>) -> Result<RequestEdits, Ambiguous> {
+        let path = self.path.clone()?.map(|path| (":path".to_owned(), path));
+        let credential = credential.map(|token| ("authorization".to_owned(), format!("Bearer {}", token.expose())));
+        Ok(RequestEdits {
+            remove: self.remove.clone(),
+            set: path.into_iter().chain(credential).collect(),
+            ..RequestEdits::default()
+        })
+    }
+}
+
+/// W3C Trace Context §3.2: it goes to another server, so only what it is said to be.
+fn is_traceparent(value: &str) -> bool {
+    value.len() == 55 && value.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-')
+}

@@ -1,0 +1,82 @@
+//! A second token that the caller brings for the next hop: accepted only if it is about the same user and client.
+
+use filter_kit::{
+    issuers::{Issuers, Learned, Verification},
+    policy::Callout,
+    token_source::HandedOver,
+};
+use oauth_core::{
+    audience::require_audience,
+    claims::Claims,
+    credential::{self, Credential},
+    reason::Reason,
+    secret::Secret,
+    time::UnixTime,
+};
+
+use crate::config::Injected;
+
+/// What became of it.
+pub(crate) enum Second {
+    /// It may go on in place of the first.
+    Accepted(Secret),
+    Refused(Reason),
+    /// Its issuer's keys are being fetched.
+    AwaitKeys(Callout),
+}
+
+/// Judges the token that the caller brings in a field of ours.
+pub(crate) fn judge(
+    injected: &Injected,
+    brought: Option<&Secret>,
+    first: &HandedOver,
+    (issuers, learned): (&Issuers, &mut Learned),
+    has_waited: impl Fn(&Callout) -> bool,
+    now: UnixTime,
+) -> Second {
+    let refused = Second::Refused(Reason::SecondTokenRefused);
+    let Some(token) = brought.and_then(|value| token_of(value.expose())) else { return refused };
+    let accepts = |issuer| injected.issuers.contains(&issuer);
+    let mut verified = issuers.authenticate(learned, token.expose(), accepts, false, now);
+    if let Verification::AwaitKeys(callout) = &verified
+        && has_waited(callout)
+    {
+        verified = issuers.authenticate(learned, token.expose(), accepts, true, now);
+    }
+    let known = match verified {
+        Verification::Verified(known) => known,
+        Verification::Refused(_) => return refused,
+        Verification::AwaitKeys(callout) => return Second::AwaitKeys(callout),
+        Verification::KeysUnavailable(_) => return Second::Refused(Reason::KeysUnavailable),
+    };
+    let is_for_the_target = require_audience(&known.token, &injected.audiences, true).is_ok();
+    if is_for_the_target && is_of_the_same(injected, first.claims(), known.token.claims()) {
+        Second::Accepted(token)
+    } else {
+        refused
+    }
+}
+
+/// Bare, or with its scheme.
+fn token_of(value: &str) -> Option<Secret> {
+    let has_scheme = value.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer "));
+    let field = if has_scheme { value.to_owned() } else { format!("Bearer {value}") };
+    match credential::bearer(&[field.as_bytes()]) {
+        Ok(Credential::Bearer(token)) => Some(Secret::new(token.to_owned())),
+        _ => None,
+    }
+}
+
+/// The same user, as declared or by name, issuer and tenant, and the same client. What neither says is not the same.
+fn is_of_the_same(injected: &Injected, first: &Claims, second: &Claims) -> bool {
+    let same_user = if injected.same.is_empty() {
+        let of = |claims: &'_ Claims| (claims.subject().map(str::to_owned), claims.tenant().map(str::to_owned));
+        first.subject().is_some() && of(first) == of(second) && first.issuer() == second.issuer()
+    } else {
+        injected.same.iter().all(|(of_first, of_second)| {
+            let (first, second) = (of_first.find(first.members()), of_second.find(second.members()));
+            first.is_some_and(|value| value.is_string() && value != "") && first == second
+        })
+    };
+    same_user && first.client_id().is_some() && first.client_id() == second.client_id()
+}

@@ -1,0 +1,162 @@
+//! What this filter brings into the way of a request.
+
+use filter_kit::{
+    crypto::CryptoChoice,
+    flow::{Common, Judge, Judging, Subject, Verdict},
+    path::Ambiguous,
+    policy::{Callout, CalloutOutcome, Note, ResponseHead},
+    request::RequestHead,
+    rules::Rule,
+    token_source::{HandedOver, Presented},
+};
+use oauth_core::{config::Problems, denial::Denial, jose::Crypto, time::UnixTime};
+
+use crate::{
+    answers::{self, Watched},
+    config::{Settings, Target},
+    exchanging,
+    forwarding::Kept,
+    memory::Memory,
+    verdict,
+};
+
+/// The policy of this filter.
+pub type TokenExchange = Judging<ExchangeJudge>;
+
+/// What is particular to it.
+#[derive(Debug)]
+pub struct ExchangeJudge;
+
+impl Judge for ExchangeJudge {
+    const NAME: &'static str = "token_exchange";
+    const AUDIT: &'static str = "fourleg.audit.token_exchange";
+    type Require = Target;
+    type Settings = Settings;
+    type Memory = Memory;
+    type Kept = Kept;
+    type Watched = Watched;
+
+    fn configure(document: &[u8]) -> Result<(Settings, Memory), Problems> {
+        let settings = Settings::read(document)?;
+        let memory = Memory::new(&settings);
+        Ok((settings, memory))
+    }
+
+    fn common(settings: &Settings) -> &Common {
+        &settings.common
+    }
+
+    fn common_mut(settings: &mut Settings) -> &mut Common {
+        &mut settings.common
+    }
+
+    fn rules(settings: &Settings) -> &[Rule<Target>] {
+        &settings.targets
+    }
+
+    fn keep(settings: &Settings, request: &RequestHead) -> Kept {
+        Kept::of(settings, request)
+    }
+
+    fn judge<'a>(
+        settings: &'a Settings,
+        memory: &mut Memory,
+        token: &HandedOver,
+        subject: Subject<'a, Kept>,
+        now: UnixTime,
+    ) -> Result<Verdict<'a, Watched>, Ambiguous> {
+        verdict::judge(settings, memory, token, subject, now)
+    }
+
+    fn judge_public<'a>(settings: &'a Settings, subject: Subject<'a, Kept>) -> Result<Verdict<'a, Watched>, Ambiguous> {
+        verdict::judge_public(settings, subject)
+    }
+
+    fn answered(
+        settings: &Settings,
+        memory: &mut Memory,
+        presented: &Presented,
+        watched: Watched,
+        response: &ResponseHead,
+        now: UnixTime,
+    ) -> Result<Vec<String>, Denial> {
+        answers::judge(settings, memory, presented, watched, response, now)
+    }
+
+    fn crypto(settings: &Settings) -> CryptoChoice {
+        if settings.issuers.is_some() { CryptoChoice::Auto } else { settings.common.token.crypto() }
+    }
+
+    fn equip(settings: &mut Settings, crypto: Crypto) {
+        settings.common.token.equip(crypto);
+        if let Some(issuers) = &mut settings.issuers {
+            issuers.equip(crypto);
+        }
+    }
+
+    fn learn(
+        settings: &Settings,
+        memory: &mut Memory,
+        key: &str,
+        outcome: CalloutOutcome<'_>,
+        now: UnixTime,
+    ) -> Vec<Note> {
+        if let (Some(key), Some(issuers), Some(learned)) =
+            (verdict::theirs(key), &settings.issuers, &mut memory.issuers)
+        {
+            return issuers.learn(learned, key, outcome, now);
+        }
+        exchanging::learn(settings, memory, key, outcome, now)
+    }
+
+    fn publish(_: &Settings, memory: &mut Memory, key: &str, nonce: [u8; 24], now: UnixTime) -> Option<Vec<u8>> {
+        exchanging::publish(memory, key, nonce, now)
+    }
+
+    fn adopt(settings: &Settings, memory: &mut Memory, key: &str, sealed: &[u8], now: UnixTime) -> bool {
+        exchanging::adopt(settings, memory, key, sealed, now)
+    }
+
+    fn upkeep(settings: &Settings, memory: &mut Memory, now: UnixTime) -> Vec<Callout> {
+        memory.tidy(now);
+        match (&settings.issuers, &mut memory.issuers) {
+            (Some(issuers), Some(learned)) => issuers.upkeep(learned, now).into_iter().map(verdict::ours).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use mcp_core::Flaw;
+    use oauth_core::reason::Reason;
+
+    /// Reasons of other filters.
+    const ELSEWHERE: [Reason; 15] = [
+        Reason::TokenContradicted,
+        Reason::AudienceTooBroad,
+        Reason::ClientNotAllowed,
+        Reason::RoleMissing,
+        Reason::ClaimMismatch,
+        Reason::SubjectMismatch,
+        Reason::SourceNotAllowed,
+        Reason::RequirementUnknown,
+        Reason::InsufficientUserAuthentication,
+        Reason::InsufficientAuthorization,
+        Reason::RequirementUnfilled,
+        Reason::ArgumentsUnnamed,
+        Reason::StepUpImpossible,
+        Reason::ChallengeRepeated,
+        Reason::CalloutFailed,
+    ];
+
+    #[test]
+    fn the_readme_names_every_code_with_its_status() {
+        let reasons = Reason::ALL.iter().filter(|reason| !ELSEWHERE.contains(reason));
+        let codes = reasons.map(|reason| (reason.code(), reason.status()));
+        plugin_checks::readme_names_every_code(
+            include_str!("../README.md"),
+            codes.chain(Flaw::ALL.iter().map(|flaw| (flaw.code(), flaw.status()))),
+        );
+    }
+}
