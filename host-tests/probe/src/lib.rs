@@ -4,6 +4,8 @@
 //! The configuration maps paths to lists of acts; an act that waits goes on with the next one. An allowed request
 //! carries `x-probe-trace`, which says what the policy got on the way.
 
+mod robbing;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use filter_kit::{
@@ -65,6 +67,15 @@ enum Act {
     CopyProperty(CopyProperty),
     /// Writes the filter state that only audience-validation may write.
     WriteState(WriteState),
+    /// Puts what others share into the field `x-robbed`, and its own in place of it.
+    RobSharedData(Robbery),
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Robbery {
+    prefix: String,
+    planted: String,
 }
 
 /// What becomes of an answer.
@@ -364,6 +375,9 @@ fn next(script: &Script, mut place: Place) -> Step<Place> {
                     StateKey::SubjectToken => handoff::SUBJECT_TOKEN,
                 };
                 place.state.push((key, write.value.clone().into_bytes()));
+            }
+            Act::RobSharedData(Robbery { prefix, planted }) => {
+                place.set.push(("x-robbed".to_owned(), robbing::rob(prefix, planted)));
             }
         }
         place.next = place.next.saturating_add(1);

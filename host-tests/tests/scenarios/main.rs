@@ -14,6 +14,7 @@ mod driver;
 mod driver_races;
 mod encoded_slash;
 mod endpoint;
+mod exchange;
 mod fixture;
 mod handoff;
 mod host_crypto;

@@ -2,11 +2,12 @@
 
 use std::{fs, path::PathBuf, time::Duration};
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use fourleg_harness::{Envoy, Request, Response, Runner, Wasmtime, get, plugin_raw, post};
 use fourleg_lab::{
     echo_upstream::EchoUpstream,
     envoy::{Config, launch, provision, target_dir, validate},
-    identity_provider::IdentityProvider,
+    identity_provider::{Client, IdentityProvider},
     raw_client,
     wire::{WireRequest, find},
 };
@@ -19,12 +20,6 @@ fn read(path: &str) -> String {
     fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-/// The text between two marks, which must both be there.
-fn between<'a>(text: &'a str, start: &str, end: &str) -> &'a str {
-    let (_, rest) = text.split_once(start).unwrap_or_else(|| panic!("no {start:?}"));
-    rest.split_once(end).unwrap_or_else(|| panic!("no {end:?} after {start:?}")).0
-}
-
 /// The fenced blocks of one language in a Markdown file.
 fn examples(path: &str, language: &str) -> Vec<String> {
     let text = read(path);
@@ -33,15 +28,29 @@ fn examples(path: &str, language: &str) -> Vec<String> {
 }
 
 /// What is shipped, and the modules that it loads.
-const SHIPPED: [(&str, &[&str]); 3] = [
+const SHIPPED: [(&str, &[&str]); 4] = [
     ("envoy/audience-validation.yaml", &["audience_validation"]),
     ("envoy/claim-challenge.yaml", &["audience_validation", "claim_challenge"]),
     ("envoy/rar-enforcement.yaml", &["audience_validation", "rar_enforcement"]),
+    ("envoy/token-exchange.yaml", &["audience_validation", "token_exchange"]),
 ];
 
-/// A shipped configuration with the modules where the build left them.
+/// What Envoy itself shows an authorization server: `gateway` with the secret `s3cret-of-the-gateway`.
+const CREDENTIAL: &str = "Basic Z2F0ZXdheTpzM2NyZXQtb2YtdGhlLWdhdGV3YXk=";
+
+/// A file with that credential, where the tests may write.
+fn credential_file() -> String {
+    let directory = target_dir().join("tmp");
+    fs::create_dir_all(&directory).unwrap();
+    let file = directory.join("idp_client_credential");
+    fs::write(&file, CREDENTIAL).unwrap();
+    file.display().to_string()
+}
+
+/// A shipped configuration with the modules where the build left them, and a credential where it needs one.
 fn shipped(path: &str, modules: &[&str]) -> String {
-    modules.iter().fold(read(path), |yaml, module| {
+    let yaml = read(path).replace("/etc/envoy/idp_client_credential", &credential_file());
+    modules.iter().fold(yaml, |yaml, module| {
         let there = format!("/etc/envoy/{module}.wasm");
         assert!(yaml.contains(&there), "{there} in {path}");
         yaml.replace(&there, &target_dir().join(format!("wasm/{module}.wasm")).display().to_string())
@@ -55,8 +64,7 @@ fn shipped_in_the_lab(
     identity_provider: &IdentityProvider,
 ) -> String {
     let mut yaml = shipped(path, modules);
-    let tls = between(&yaml, "      transport_socket:", "# fourleg_").to_owned();
-    yaml = yaml.replace(&format!("      transport_socket:{tls}"), "");
+    yaml = without_blocks(&yaml, "      transport_socket:");
     for (there, here) in [
         ("port_value: 8080", "port_value: 0".to_owned()),
         ("port_value: 9901", "port_value: 0".to_owned()),
@@ -70,6 +78,20 @@ fn shipped_in_the_lab(
         yaml = yaml.replace(there, &here);
     }
     yaml
+}
+
+/// YAML without the blocks that begin so, each with the lines below it that are indented deeper.
+fn without_blocks(yaml: &str, start: &str) -> String {
+    let depth = |line: &str| line.len() - line.trim_start().len();
+    let (mut kept, mut inside) = (String::new(), false);
+    for line in yaml.lines() {
+        inside = line == start || (inside && (line.is_empty() || depth(line) > depth(start)));
+        if !inside {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+    }
+    kept
 }
 
 /// The lines without their indentation and trailing comments.
@@ -87,6 +109,7 @@ fn every_configuration_in_the_readmes_loads() {
         ("plugins/audience-validation/README.md", "audience_validation"),
         ("plugins/claim-challenge/README.md", "claim_challenge"),
         ("plugins/rar-enforcement/README.md", "rar_enforcement"),
+        ("plugins/token-exchange/README.md", "token_exchange"),
     ] {
         for example in examples(readme, "json") {
             let gateway = fourleg_harness::Gateway::chain([plugin_raw(module, example.clone())])
@@ -96,7 +119,7 @@ fn every_configuration_in_the_readmes_loads() {
             }
         }
     }
-    for name in ["audience-validation", "claim-challenge", "rar-enforcement"] {
+    for name in ["audience-validation", "claim-challenge", "rar-enforcement", "token-exchange"] {
         let readme = &*format!("plugins/{name}/README.md");
         assert!(!examples(readme, "json").is_empty());
     }
@@ -259,5 +282,56 @@ mod on_envoy {
                 && logs.contains("\"tool\":\"delete_file\""),
             "{logs}"
         );
+    }
+
+    /// TEX-14, TEX-26
+    #[test]
+    fn the_shipped_exchange_gets_a_token_of_its_own_and_no_filter_holds_the_secret() {
+        let envoy = provision(&|_| {}).unwrap();
+        let (here, next) = ("https://tools.example/mcp", "https://tool-b.example/mcp");
+        let identity_provider = IdentityProvider::builder()
+            .issuer("https://idp.example/realms/agents")
+            .register(
+                Client::confidential("gateway", "s3cret-of-the-gateway")
+                    .serves([here])
+                    .may_exchange_for(next, ["b:read"]),
+            )
+            .start()
+            .unwrap();
+        let upstream = EchoUpstream::start().unwrap();
+        let yaml = shipped_in_the_lab(SHIPPED[3], &upstream, &identity_provider);
+        let secret = CREDENTIAL.trim_start_matches("Basic ");
+        assert!(!yaml.contains("s3cret") && !yaml.contains(secret), "no part of the configuration holds it");
+        let mut running = launch(&envoy, &Config::Yaml(yaml), 2).unwrap();
+        let token = identity_provider.issue(identity_provider.mint(here).access_token().scope("tools:read b:read"));
+        let Request { method, path, headers, .. } = get("/mcp").bearer(&token);
+        let wire =
+            WireRequest { method, path, authority: b"tools.example".to_vec(), headers, ..WireRequest::default() };
+        let answer = raw_client::send(running.address(), &wire, Duration::from_secs(10)).unwrap();
+        let metrics = running.admin_get("/stats/prometheus").unwrap().text();
+        let logs = running.stop().join("\n");
+        assert_eq!(answer.status, 200, "{logs}");
+        let received = upstream.received();
+        let field = find(&received[0].request.headers, "authorization").unwrap_or_default();
+        let forwarded = String::from_utf8_lossy(field).into_owned();
+        assert!(forwarded.starts_with("Bearer ") && !forwarded.contains(&token), "another token");
+        let payload = URL_SAFE_NO_PAD.decode(forwarded.split('.').nth(1).unwrap()).unwrap();
+        let claims: serde_json::Value = serde_json::from_slice(&payload).unwrap();
+        assert_eq!((&claims["sub"], &claims["scope"]), (&json!("alice"), &json!("b:read")), "{claims}");
+        assert!(claims["aud"] == json!(next) || claims["aud"] == json!([next]), "{claims}");
+        assert_eq!(claims["act"]["sub"], "gateway");
+        // Nothing of it in logs and metrics: neither the secret, nor a token.
+        for shown in [secret, "s3cret-of-the-gateway", token.as_str(), forwarded.trim_start_matches("Bearer ")] {
+            assert!(!logs.contains(shown) && !metrics.contains(shown));
+        }
+        assert!(
+            logs.contains("\"scopes_asked\":[\"b:read\"]")
+                && logs.contains("\"issued_actors\":[\"gateway\",\"agent-1\"]"),
+            "{logs}"
+        );
+        let counted = |line: &str| {
+            line.contains("fourleg_token_exchange_decisions_total{") && line.contains("fourleg_code=\"exchanged\"")
+        };
+        assert!(metrics.lines().any(counted), "{metrics}");
     }
 }
