@@ -1,7 +1,10 @@
 //! rar-enforcement: a token that allows one act on one thing does that and nothing else (RAR).
 
 mod answers;
+mod behind;
 mod files;
+mod introspected;
+mod once;
 mod tools;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -402,7 +402,10 @@ mod tests {
     use super::*;
 
     /// Reasons of other filters.
-    const ELSEWHERE: [Reason; 18] = [
+    const ELSEWHERE: [Reason; 21] = [
+        Reason::AuthorizationSpent,
+        Reason::SeveralSingleUses,
+        Reason::UseNotNoted,
         Reason::TokenInactive,
         Reason::TokenContradicted,
         Reason::IntrospectionUnavailable,

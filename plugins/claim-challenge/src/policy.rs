@@ -64,7 +64,10 @@ mod tests {
     use oauth_core::reason::Reason;
 
     /// Reasons of other filters.
-    const ELSEWHERE: [Reason; 17] = [
+    const ELSEWHERE: [Reason; 20] = [
+        Reason::AuthorizationSpent,
+        Reason::SeveralSingleUses,
+        Reason::UseNotNoted,
         Reason::TokenContradicted,
         Reason::InsufficientAuthorization,
         Reason::RequirementUnfilled,

@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use filter_kit::{
     cors::RawCors,
     flow::{BodyMode, Common, RawCommon, RawMcp, Unmatched},
+    introspection::{Introspection, RawIntrospection},
     matching::{Match, Members, RawMatch},
     requires::RequiredFilter,
     rules::{self, Mode, Rule, Written},
-    token_source::RawTokenSource,
+    token_source::{RawTokenSource, SUBJECT_TOKEN},
 };
 use oauth_core::{
     authorization_details::{Named, Offered, RawType, RawWanted, Types, WantedTemplate},
@@ -53,12 +54,6 @@ struct RawRarRule {
     mode: Option<Mode>,
 }
 
-/// Part of the contract, and not supported yet.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-#[serde(default)]
-struct RawIntrospection {}
-
 /// What the filter enforces.
 #[derive(Debug)]
 pub struct Settings {
@@ -68,6 +63,10 @@ pub struct Settings {
     pub(crate) unmatched: Unmatched,
     pub(crate) error_code: String,
     pub(crate) remediation: bool,
+    /// Whom to ask for details that a token does not say.
+    pub(crate) introspection: Option<Introspection>,
+    /// The position of the property that may hold the credential for that.
+    pub(crate) credential_at: Option<usize>,
     /// What of requests' heads the rules compare.
     pub(crate) named: Named,
 }
@@ -111,13 +110,8 @@ pub fn schema() -> String {
 
 impl RawConfig {
     fn settings(&self, problems: &mut Problems) -> Settings {
-        problems.not_supported("introspection", self.introspection.as_ref());
         let raw_types = problems.required("types", self.types.as_ref(), "the types of authorization details");
         let types = raw_types.map(|raw| Types::settings(raw, "types", problems)).unwrap_or_default();
-        for name in types.names().filter(|name| types.is_single_use(name)) {
-            // Ignoring it would let a token be used again.
-            problems.not_supported(at(&at("types", name), "single_use"), Some(&name));
-        }
         let unmatched = self.unmatched.unwrap_or(Unmatched::Deny);
         let rules = self.rules(&types, unmatched, problems);
         let common = RawCommon {
@@ -128,7 +122,15 @@ impl RawConfig {
             mcp: self.mcp.as_ref(),
             body_mode: self.body_mode,
         };
-        let common = common.settings(rules.iter().map(|rule| &rule.matches), problems);
+        let mut common = common.settings(rules.iter().map(|rule| &rule.matches), problems);
+        let introspection = self.introspection.as_ref();
+        if introspection.is_some() && common.token.is_introspection() {
+            problems.note("introspection", "is not used: token.source introspection says the details already");
+        }
+        let introspection =
+            introspection.and_then(|raw| raw.settings(self.clock_skew_seconds, "introspection", problems));
+        let credential_at = introspection.as_ref().map(|_| common.properties.len());
+        common.properties.extend(introspection.as_ref().map(|_| SUBJECT_TOKEN));
         let looks_at_arguments =
             |rule: &Rule<Requirement>| !rule.require.arguments.is_empty() || rule.require.others == Others::Closed;
         if self.body_mode == Some(BodyMode::HeadersOnly) && rules.iter().any(looks_at_arguments) {
@@ -147,7 +149,7 @@ impl RawConfig {
             problems.add("error_code", "is no error code: expected one as \"insufficient_authorization\"");
         }
         let remediation = self.remediation.unwrap_or(true);
-        Settings { common, types, rules, unmatched, error_code, remediation, named }
+        Settings { common, types, rules, unmatched, error_code, remediation, introspection, credential_at, named }
     }
 
     fn rules(&self, types: &Types, unmatched: Unmatched, problems: &mut Problems) -> Vec<Rule<Requirement>> {

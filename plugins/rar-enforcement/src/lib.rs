@@ -7,7 +7,9 @@
 
 mod arguments;
 mod config;
+mod details;
 mod policy;
+mod single_use;
 mod verdict;
 
 pub use config::Settings;

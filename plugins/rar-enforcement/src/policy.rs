@@ -1,16 +1,20 @@
 //! What this filter brings into the way of a request.
 
 use filter_kit::{
+    crypto::CryptoChoice,
     flow::{Common, Judge, Judging, Subject, Verdict},
+    introspection::{Details, Introspection, Learned},
     path::Ambiguous,
+    policy::{Callout, CalloutOutcome, Note},
     request::RequestHead,
     rules::Rule,
-    token_source::HandedOver,
+    token_source::{HandedOver, credential},
 };
-use oauth_core::{config::Problems, time::UnixTime};
+use oauth_core::{config::Problems, jose::Crypto, secret::Secret, time::UnixTime};
 
 use crate::{
     config::{Requirement, Settings},
+    details::{self, Needed},
     verdict::{self, Kept},
 };
 
@@ -26,12 +30,14 @@ impl Judge for DetailsJudge {
     const AUDIT: &'static str = "fourleg.audit.rar_enforcement";
     type Require = Requirement;
     type Settings = Settings;
-    type Memory = ();
+    type Memory = Option<Learned>;
     type Kept = Kept;
     type Watched = ();
 
-    fn configure(document: &[u8]) -> Result<(Settings, ()), Problems> {
-        Settings::read(document).map(|settings| (settings, ()))
+    fn configure(document: &[u8]) -> Result<(Settings, Option<Learned>), Problems> {
+        let settings = Settings::read(document)?;
+        let memory = settings.introspection.as_ref().map(Introspection::nothing_learned);
+        Ok((settings, memory))
     }
 
     fn common(settings: &Settings) -> &Common {
@@ -46,22 +52,81 @@ impl Judge for DetailsJudge {
         &settings.rules
     }
 
+    fn needs_own_vm(settings: &Settings) -> bool {
+        settings.types.names().any(|name| settings.types.is_single_use(name))
+    }
+
     fn keep(settings: &Settings, request: &RequestHead) -> Kept {
         let named = &settings.named;
         let query = named.query.iter().filter_map(|name| Some((name.clone(), request.parameter(name)?)));
         let headers =
             named.headers.iter().filter_map(|name| Some((name.clone(), request.plain_field(name)?.to_owned())));
-        Kept { query: query.collect(), headers: headers.collect() }
+        let property = settings.credential_at.map(|at| request.property(at));
+        let credential = property.and_then(|kept| credential(request, kept).ok()).map(Secret::new);
+        Kept { query: query.collect(), headers: headers.collect(), credential }
     }
 
     fn judge<'a>(
         settings: &'a Settings,
-        (): &mut (),
+        memory: &mut Option<Learned>,
         token: &HandedOver,
         subject: Subject<'a, Kept>,
-        _: UnixTime,
+        now: UnixTime,
     ) -> Result<Verdict<'a>, Ambiguous> {
-        verdict::judge(settings, token, subject)
+        let (Some(introspection), Some(learned)) = (&settings.introspection, memory) else {
+            return verdict::judge(settings, token, subject, now);
+        };
+        let needed = details::needed(settings, subject)?;
+        if needed == Needed::No {
+            return verdict::judge(settings, token, subject, now);
+        }
+        let credential = subject.kept.credential.as_ref().map(Secret::expose);
+        let has_waited_for = |key: &str| subject.waited.has_waited_for(key);
+        match introspection.details(learned, token, credential, has_waited_for, now) {
+            Details::Known(token) => verdict::judge(settings, &token, subject, now),
+            Details::AsTheTokenSays => verdict::judge(settings, token, subject, now),
+            Details::Await(callout) => Ok(Verdict { ask: Some(callout), ..Verdict::undecided() }),
+            Details::Refused(refused) if needed == Needed::ToDecide => {
+                Ok(Verdict { outcome: Err(refused.denial()), ..Verdict::undecided() })
+            }
+            // What decides nothing must not be in the way either.
+            Details::Refused(_) => verdict::judge(settings, token, subject, now),
+        }
+    }
+
+    fn crypto(settings: &Settings) -> CryptoChoice {
+        let own = settings.introspection.as_ref().map_or(CryptoChoice::Guest, Introspection::crypto);
+        match (settings.common.token.crypto(), own) {
+            (CryptoChoice::Guest, own) => own,
+            (of_token, _) => of_token,
+        }
+    }
+
+    fn equip(settings: &mut Settings, crypto: Crypto) {
+        settings.common.token.equip(crypto);
+        if let Some(introspection) = &mut settings.introspection {
+            introspection.equip(crypto);
+        }
+    }
+
+    fn learn(
+        settings: &Settings,
+        memory: &mut Option<Learned>,
+        key: &str,
+        outcome: CalloutOutcome<'_>,
+        now: UnixTime,
+    ) -> Vec<Note> {
+        match (&settings.introspection, memory) {
+            (Some(introspection), Some(learned)) => introspection.learn(learned, key, outcome, now),
+            _ => Vec::new(),
+        }
+    }
+
+    fn upkeep(settings: &Settings, memory: &mut Option<Learned>, now: UnixTime) -> Vec<Callout> {
+        match (&settings.introspection, memory) {
+            (Some(introspection), Some(learned)) => introspection.upkeep(learned, now),
+            _ => Vec::new(),
+        }
     }
 }
 
@@ -71,8 +136,7 @@ mod tests {
     use oauth_core::reason::Reason;
 
     /// Reasons of other filters.
-    const ELSEWHERE: [Reason; 19] = [
-        Reason::TokenContradicted,
+    const ELSEWHERE: [Reason; 18] = [
         Reason::AudienceTooBroad,
         Reason::TokenKindNotAllowed,
         Reason::ClientNotAllowed,

@@ -7,6 +7,7 @@ use filter_kit::{
     matching::{Captures, Target},
     path::Ambiguous,
     rules::Rule,
+    single_use::{Spent, Use},
     token_source::HandedOver,
 };
 use mcp_core::Target as Named;
@@ -14,20 +15,29 @@ use oauth_core::{
     authorization_details::{AuthorizationDetails, RequestFacts, Wanted, remediation},
     denial::{Denial, Reason},
     resource_metadata::challenge_for,
+    secret::Secret,
+    time::UnixTime,
 };
 
-use crate::config::{Requirement, Settings};
+use crate::{
+    config::{Requirement, Settings},
+    single_use::SingleUses,
+};
 
 /// What of a request's head the rules compare: names that have no value all readers agree on are left out.
 #[derive(Debug)]
 pub struct Kept {
     pub(crate) query: BTreeMap<String, String>,
     pub(crate) headers: BTreeMap<String, String>,
+    /// The credential, to be shown to the authorization server.
+    pub(crate) credential: Option<Secret>,
 }
 
 /// What a rule makes of one thing that a request asks for.
 enum Found {
     Granted,
+    /// By any of these uses, of which each is good for one request.
+    GrantedOnce(Vec<Use>, Wanted),
     /// Another token could do it.
     Insufficient(Wanted),
     /// No token could.
@@ -37,7 +47,7 @@ enum Found {
 impl Found {
     fn code(&self) -> &'static str {
         match self {
-            Self::Granted => "ok",
+            Self::Granted | Self::GrantedOnce(..) => "ok",
             Self::Insufficient(_) => Reason::InsufficientAuthorization.code(),
             Self::Denied(reason, _) => reason.code(),
         }
@@ -52,13 +62,20 @@ pub(crate) fn judge<'a>(
     settings: &'a Settings,
     token: &HandedOver,
     subject: Subject<'a, Kept>,
+    now: UnixTime,
 ) -> Result<Verdict<'a>, Ambiguous> {
     let mut verdict = Verdict::undecided();
     let details = AuthorizationDetails::of(token);
     let is_malformed = details.is_err();
     // One that cannot be read grants nothing (RFC 9396 §2).
-    let bench =
-        Bench { settings, details: details.unwrap_or_default(), resource: token.resource(), kept: subject.kept };
+    let bench = Bench {
+        settings,
+        details: details.unwrap_or_default(),
+        resource: token.resource(),
+        uses: SingleUses::of(token.claims(), now),
+        kept: subject.kept,
+    };
+    let mut once: Vec<(Vec<Use>, Wanted)> = Vec::new();
     let mut without_rule = None;
     let mut denied = None;
     let mut insufficient = Vec::new();
@@ -79,13 +96,15 @@ pub(crate) fn judge<'a>(
             needed.push(type_name);
         }
         let found = bench.try_rule(rule, &captures, asked.target);
-        let is_first_unmet = denied.is_none() && insufficient.is_empty() && !matches!(found, Found::Granted);
+        let is_met = matches!(found, Found::Granted | Found::GrantedOnce(..));
+        let is_first_unmet = denied.is_none() && insufficient.is_empty() && !is_met;
         if verdict.rule.is_none() || is_first_unmet {
             verdict.decided_by(Some(&rule.name), asked.target);
             verdict.outcome = Ok("ok");
         }
         match found {
             Found::Granted => {}
+            Found::GrantedOnce(uses, wanted) => once.push((uses, wanted)),
             Found::Insufficient(wanted) => insufficient.push(wanted),
             Found::Denied(reason, field) => denied = denied.or(Some((reason, field, rule, asked.target))),
         }
@@ -103,7 +122,9 @@ pub(crate) fn judge<'a>(
         verdict.lists.extend(field.map(|field| ("unfilled", vec![field.into()])));
         verdict.outcome = Err(Denial::plain(reason));
     } else if !insufficient.is_empty() {
-        verdict.outcome = Err(bench.denial(&insufficient));
+        verdict.outcome = Err(bench.denial(Reason::InsufficientAuthorization, &insufficient));
+    } else {
+        bench.use_up(once, subject.waited.spent(), &mut verdict);
     }
     Ok(verdict)
 }
@@ -112,6 +133,7 @@ struct Bench<'b> {
     settings: &'b Settings,
     details: AuthorizationDetails<'b>,
     resource: Option<&'b str>,
+    uses: Option<SingleUses<'b>>,
     kept: &'b Kept,
 }
 
@@ -127,26 +149,49 @@ impl Bench<'_> {
             Named::Tool(name) => Some(name.as_str()),
             Named::Prompt(_) | Named::Resource(_) | Named::Task(_) => None,
         });
-        let Kept { query, headers } = self.kept;
+        let Kept { query, headers, .. } = self.kept;
         let types = &self.settings.types;
         let wanted = match wanted.fill(types, &RequestFacts { captures, query, headers, tool, arguments }) {
             Ok(wanted) => wanted,
             Err(unfillable) => return Found::Denied(Reason::RequirementUnfilled, Some(unfillable.field)),
         };
-        match types.granting(&self.details, &wanted, self.resource) {
-            Some(_) => Found::Granted,
-            None => Found::Insufficient(wanted),
+        let granting = || types.granting(&self.details, &wanted, self.resource);
+        let is_single_use = types.is_single_use(rule.require.wanted.type_name());
+        let uses: Vec<Use> = match &self.uses {
+            Some(uses) if is_single_use => granting().map(|granted| uses.of_object(granted)).collect(),
+            // Without a way to tell one use from another, nothing is granted that is good for one.
+            _ => Vec::new(),
+        };
+        match is_single_use {
+            true if !uses.is_empty() => Found::GrantedOnce(uses, wanted),
+            false if granting().next().is_some() => Found::Granted,
+            _ => Found::Insufficient(wanted),
+        }
+    }
+
+    /// The last question, so that a request which is denied for anything else uses up nothing.
+    fn use_up(&self, mut once: Vec<(Vec<Use>, Wanted)>, spent: Option<Spent>, verdict: &mut Verdict<'_>) {
+        let Some((uses, wanted)) = once.pop() else { return };
+        if !once.is_empty() {
+            verdict.outcome = Err(Denial::plain(Reason::SeveralSingleUses));
+            return;
+        }
+        match spent {
+            None => verdict.uses = uses,
+            Some(Spent::Now) => {}
+            Some(Spent::Before) => verdict.outcome = Err(self.denial(Reason::AuthorizationSpent, &[wanted])),
+            Some(Spent::NoRoom) => verdict.outcome = Err(Denial::plain(Reason::UseNotNoted)),
         }
     }
 
     /// 401 with what would let the request pass, all of it at once.
-    fn denial(&self, insufficient: &[Wanted]) -> Denial {
+    fn denial(&self, reason: Reason, insufficient: &[Wanted]) -> Denial {
         let challenge = challenge_for(self.resource);
         let remedy = self.settings.remediation.then(|| remediation(insufficient, self.resource)).flatten();
         let challenge = match remedy {
             Some(remedy) => challenge.authorization_remediation(&remedy),
             None => challenge,
         };
-        Denial::challenged(Reason::InsufficientAuthorization, challenge).with_error(&self.settings.error_code)
+        Denial::challenged(reason, challenge).with_error(&self.settings.error_code)
     }
 }

@@ -9,6 +9,7 @@ mod callouts;
 mod outcome;
 mod root;
 mod stream;
+mod uses;
 
 use std::{cell::RefCell, rc::Rc};
 

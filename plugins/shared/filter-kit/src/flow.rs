@@ -105,6 +105,11 @@ pub trait Judge: 'static {
         Err(Denial::plain(Reason::InternalFault))
     }
 
+    /// See [`Policy::needs_own_vm`].
+    fn needs_own_vm(_settings: &Self::Settings) -> bool {
+        false
+    }
+
     /// Who verifies signatures; see [`Policy::crypto`].
     fn crypto(settings: &Self::Settings) -> CryptoChoice {
         Self::common(settings).token.crypto()
@@ -175,7 +180,7 @@ pub enum Waiting<K, W> {
     Token(Box<About<K>>, Pending),
     /// The body of a request of MCP.
     Body(Box<About<K>>, Presented, Box<BodyReader>),
-    /// What the verdict has asked for.
+    /// What the verdict has asked for, or what it uses up.
     Asked(Box<Case<K>>),
     /// The upstream's answer.
     Answer(Box<Case<K>>, W),
@@ -225,6 +230,10 @@ impl<J: Judge> Policy for Judging<J> {
 
     fn equip(settings: &mut J::Settings, crypto: Crypto) {
         J::equip(settings, crypto);
+    }
+
+    fn needs_own_vm(settings: &J::Settings) -> bool {
+        J::needs_own_vm(settings)
     }
 
     fn properties(settings: &J::Settings) -> &[PropertyPath] {
@@ -286,6 +295,10 @@ impl<J: Judge> Policy for Judging<J> {
             }
             // As above.
             (Waiting::Asked(case), Input::Callout(_) | Input::Adopted) => conclude::<J>(settings, shared, case, now),
+            (Waiting::Asked(mut case), Input::Spent(spent)) => {
+                case.waited.note_spent(spent);
+                conclude::<J>(settings, shared, case, now)
+            }
             _ => Step::Deny(Refusal::from(Denial::plain(Reason::InternalFault))),
         }
     }
@@ -506,6 +519,15 @@ fn conclude<J: Judge>(
         drop(verdict);
         case.waited.note(&callout, now);
         return Step::Call(*callout, Waiting::Asked(case));
+    }
+    if !verdict.uses.is_empty() {
+        let uses = std::mem::take(&mut verdict.uses);
+        drop(verdict);
+        // Once for each request, whatever the verdict after that says.
+        return match case.waited.spent() {
+            None => Step::Spend(uses, Waiting::Asked(case)),
+            Some(_) => Step::Deny(case.refuse(&Denial::plain(Reason::InternalFault), now)),
+        };
     }
     let watch = verdict.watch.take();
     match (about.answering.tell(presented, verdict, known.id(), now), watch) {

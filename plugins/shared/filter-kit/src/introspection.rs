@@ -3,8 +3,9 @@
 
 mod answers;
 mod config;
+mod details;
 
-use std::{rc::Rc, time::Duration};
+use std::{collections::VecDeque, rc::Rc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use oauth_core::{
@@ -31,6 +32,7 @@ use crate::{
 pub(crate) use answers::Limits;
 pub use config::RawIntrospection;
 pub(crate) use config::{RawAnswerCache, RawSigned};
+pub use details::Details;
 
 /// An authorization server that is asked about tokens.
 #[derive(Debug)]
@@ -52,8 +54,10 @@ pub struct Introspection {
 pub struct Learned {
     keys: issuers::Learned,
     answers: Answers,
-    /// What the last flight brought, for the requests that resume because of it.
+    /// The last flight and what it brought, for the requests that resume because of it.
     landed: Option<(String, Landed)>,
+    /// Flights whose answers wait for the keys that prove them, oldest first.
+    unproven: VecDeque<(String, Rc<[u8]>)>,
     is_down: bool,
 }
 
@@ -61,29 +65,23 @@ pub struct Learned {
 #[derive(Clone, Debug)]
 enum Landed {
     Said(Word),
-    /// The answer, which cannot be checked before its issuer's keys are there.
-    AwaitKeys(Callout, Rc<[u8]>),
+    /// The answer cannot be checked before its issuer's keys are there.
+    AwaitKeys(Callout),
     Nothing(Duration),
-}
-
-/// A request that waits for the word on its token.
-#[derive(Debug)]
-pub struct Pending {
-    digest: Digest,
-    flight: String,
-    /// The answer, if it is the keys that are waited for.
-    answer: Option<Rc<[u8]>>,
 }
 
 /// What became of a question.
 #[derive(Debug)]
 pub(crate) enum Asked {
     Active(Rc<Active>),
-    /// Go on with [`Introspection::ask_again`] after this callout.
-    Await(Callout, Box<Pending>),
+    /// Ask again after this callout.
+    Await(Callout),
     /// The token is not to be accepted; for an outage with the time after which another attempt makes sense.
     Refused(Reason, Option<Duration>),
 }
+
+/// So many answers may wait for keys at a time. Each is as long as a token at most.
+const MOST_UNPROVEN: usize = 64;
 
 /// When to come back after an outage.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -105,17 +103,20 @@ impl Introspection {
     }
 
     /// What a worker knows before any question.
-    pub(crate) fn nothing_learned(&self) -> Learned {
+    #[must_use]
+    pub fn nothing_learned(&self) -> Learned {
         Learned {
             keys: self.issuers.nothing_learned(),
             answers: Answers::new(self.limits),
             landed: None,
+            unproven: VecDeque::new(),
             is_down: false,
         }
     }
 
     /// See [`crate::policy::Policy::crypto`].
-    pub(crate) const fn crypto(&self) -> CryptoChoice {
+    #[must_use]
+    pub const fn crypto(&self) -> CryptoChoice {
         match self.signing {
             Some(_) => CryptoChoice::Auto,
             None => CryptoChoice::Guest,
@@ -123,29 +124,30 @@ impl Introspection {
     }
 
     /// See [`crate::policy::Policy::equip`].
-    pub(crate) fn equip(&mut self, crypto: Crypto) {
+    pub fn equip(&mut self, crypto: Crypto) {
         self.issuers.equip(crypto);
     }
 
     /// See [`crate::policy::Policy::upkeep`].
-    pub(crate) fn upkeep(&self, learned: &mut Learned, now: UnixTime) -> Vec<Callout> {
+    pub fn upkeep(&self, learned: &mut Learned, now: UnixTime) -> Vec<Callout> {
         self.issuers.upkeep(&mut learned.keys, now)
     }
 
     /// See [`crate::policy::Policy::learn`].
-    pub(crate) fn learn(
-        &self,
-        learned: &mut Learned,
-        key: &str,
-        outcome: CalloutOutcome<'_>,
-        now: UnixTime,
-    ) -> Vec<Note> {
+    pub fn learn(&self, learned: &mut Learned, key: &str, outcome: CalloutOutcome<'_>, now: UnixTime) -> Vec<Note> {
         if !key.starts_with(&self.flight_prefix()) {
             return self.issuers.learn(&mut learned.keys, key, outcome, now);
         }
+        learned.unproven.retain(|(flight, _)| flight != key);
         let (landed, fault) = match outcome {
             CalloutOutcome::Answer { body, .. } => match self.process(learned, body, false, now) {
-                Ok(landed) => (landed, None),
+                Ok(landed) => {
+                    if let Landed::AwaitKeys(_) = landed {
+                        learned.unproven.push_back((key.to_owned(), body.into()));
+                        let _ = (learned.unproven.len() > MOST_UNPROVEN).then(|| learned.unproven.pop_front());
+                    }
+                    (landed, None)
+                }
                 Err(unreadable) => (Landed::Nothing(RETRY_AFTER), Some(unreadable.to_string())),
             },
             CalloutOutcome::Failed(fault) => (Landed::Nothing(RETRY_AFTER), Some(fault.to_string())),
@@ -162,7 +164,16 @@ impl Introspection {
     }
 
     /// Asks about a token, if there is no answer to be had without.
-    pub(crate) fn ask(&self, learned: &mut Learned, token: &str, now: UnixTime) -> Asked {
+    ///
+    /// `has_waited_for` says whether the request has waited for the callout of a key: then its answer is there, or there
+    /// is none.
+    pub(crate) fn ask(
+        &self,
+        learned: &mut Learned,
+        token: &str,
+        has_waited_for: impl FnOnce(&str) -> bool,
+        now: UnixTime,
+    ) -> Asked {
         let Some(issuer) = self.issuer() else { return Asked::Refused(Reason::InternalFault, None) };
         if let Err(reason) = require_askable(token, issuer) {
             return Asked::Refused(reason, None);
@@ -172,10 +183,35 @@ impl Introspection {
             return said(word);
         }
         let flight = format!("{}{}", self.flight_prefix(), URL_SAFE_NO_PAD.encode(digest));
+        if !has_waited_for(&flight) {
+            return Asked::Await(self.question(token, flight));
+        }
+        match self.landed(learned, &flight, now) {
+            Landed::Said(word) => {
+                learned.answers.keep(digest, &word, now);
+                said(word)
+            }
+            Landed::AwaitKeys(callout) => Asked::Await(callout),
+            Landed::Nothing(wait) => Asked::Refused(Reason::IntrospectionUnavailable, Some(wait)),
+        }
+    }
+
+    /// What a flight has brought; of another one nothing may be taken.
+    fn landed(&self, learned: &mut Learned, flight: &str, now: UnixTime) -> Landed {
+        let unproven = learned.unproven.iter().find(|(of, _)| of == flight).map(|(_, answer)| Rc::clone(answer));
+        match (&learned.landed, unproven) {
+            (Some((of, landed)), _) if of == flight && !matches!(landed, Landed::AwaitKeys(_)) => landed.clone(),
+            // As long as the fetch of keys is under way, it is waited for; then they are there, or nothing is proven.
+            (_, Some(answer)) => self.process(learned, &answer, true, now).unwrap_or(Landed::Nothing(RETRY_AFTER)),
+            _ => Landed::Nothing(RETRY_AFTER),
+        }
+    }
+
+    fn question(&self, token: &str, flight: String) -> Callout {
         let wanted = if self.signing.is_some() { Wanted::Signed } else { Wanted::Json };
         let post = build_request(token, &self.client, wanted);
-        let callout = Callout {
-            key: Some(flight.clone()),
+        Callout {
+            key: Some(flight),
             across_workers: false,
             cluster: self.cluster.clone(),
             method: "POST",
@@ -185,30 +221,6 @@ impl Introspection {
             body: post.body.into_bytes(),
             timeout: self.timeout,
             expect: &[200],
-        };
-        Asked::Await(callout, Box::new(Pending { digest, flight, answer: None }))
-    }
-
-    /// Goes on after the callout of [`Asked::Await`].
-    pub(crate) fn ask_again(&self, learned: &mut Learned, pending: Pending, now: UnixTime) -> Asked {
-        let Pending { digest, flight, answer } = pending;
-        let landed = match answer {
-            Some(answer) => self.process(learned, &answer, true, now).unwrap_or(Landed::Nothing(RETRY_AFTER)),
-            // Of another flight than ours nothing may be taken.
-            None => match &learned.landed {
-                Some((of, landed)) if *of == flight => landed.clone(),
-                _ => Landed::Nothing(RETRY_AFTER),
-            },
-        };
-        match landed {
-            Landed::Said(word) => {
-                learned.answers.keep(digest, &word, now);
-                said(word)
-            }
-            Landed::AwaitKeys(callout, answer) => {
-                Asked::Await(callout, Box::new(Pending { digest, flight, answer: Some(answer) }))
-            }
-            Landed::Nothing(wait) => Asked::Refused(Reason::IntrospectionUnavailable, Some(wait)),
         }
     }
 
@@ -232,7 +244,7 @@ impl Introspection {
         match self.issuers.with_keys(&mut learned.keys, 0, looked_again, now, check) {
             Ok(read) => read.map(landed),
             Err(verification) => match *verification {
-                Verification::AwaitKeys(callout) => Ok(Landed::AwaitKeys(callout, body.into())),
+                Verification::AwaitKeys(callout) => Ok(Landed::AwaitKeys(callout)),
                 Verification::KeysUnavailable(wait) => Ok(Landed::Nothing(wait)),
                 Verification::Refused(reason) => Err(Unreadable::NotProven(reason)),
                 Verification::Verified(_) => Err(Unreadable::NoVerdict),

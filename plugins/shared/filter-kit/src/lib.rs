@@ -23,6 +23,7 @@ pub mod resources;
 pub mod rules;
 #[cfg(not(target_family = "wasm"))]
 pub mod schema;
+pub mod single_use;
 pub mod token_source;
 pub mod verify_signature;
 

@@ -9,7 +9,12 @@ use oauth_core::{
     time::UnixTime,
 };
 
-use crate::{crypto::CryptoChoice, fields::Fields, request::RequestHead};
+use crate::{
+    crypto::CryptoChoice,
+    fields::Fields,
+    request::RequestHead,
+    single_use::{Spent, Use},
+};
 
 /// What is to happen next with a request.
 #[derive(Debug)]
@@ -24,6 +29,9 @@ pub enum Step<W> {
     Respond(Response),
     /// Ask a cluster, then [`Policy::resume`] with its answer.
     Call(Callout, W),
+    /// Note the first of these uses that is still there, then [`Policy::resume`] with what became of it. For who asks for
+    /// it, [`Policy::needs_own_vm`] must be true.
+    Spend(Vec<Use>, W),
     /// Wait for the whole body of at most `limit` bytes, then [`Policy::resume`] with it.
     ReadBody {
         /// Bytes; one more is a 413.
@@ -56,6 +64,8 @@ pub enum Input<'a> {
     Callout(CalloutOutcome<'a>),
     /// Another worker has made the call, and [`Policy::adopt`] took in what it published.
     Adopted,
+    /// What became of a use.
+    Spent(Spent),
 }
 
 /// The decision core of a filter. It sees no proxy, no clock and no randomness: all of that comes in.
@@ -92,6 +102,11 @@ pub trait Policy: 'static {
     /// The properties to read for each request, before any edit; see [`RequestHead::property`].
     fn properties(_settings: &Self::Settings) -> &[PropertyPath] {
         &[]
+    }
+
+    /// Whether the filter notes single uses: then it does not load without a VM id.
+    fn needs_own_vm(_settings: &Self::Settings) -> bool {
+        false
     }
 
     /// Judges a request by its head.

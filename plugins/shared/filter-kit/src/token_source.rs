@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use oauth_core::{
     claims::Claims,
-    credential::{self, Credential},
+    credential::{Credential, bearer},
     denial::Denial,
     issuer::Profile,
     jose::Crypto,
@@ -36,7 +36,7 @@ use crate::{
 };
 
 pub use config::RawTokenSource;
-pub use subject_token::{SUBJECT_TOKEN, subject_token};
+pub use subject_token::{SUBJECT_TOKEN, credential, subject_token};
 
 /// Where the verified token comes from.
 #[derive(Debug)]
@@ -164,6 +164,11 @@ impl HandedOver {
         &self.credential_sha256
     }
 
+    /// The same token, of which more is known.
+    pub(crate) fn with_claims(&self, claims: VerifiedClaims) -> Self {
+        Self { claims, ..self.clone() }
+    }
+
     /// Whether a credential is the one that was verified.
     #[must_use]
     pub fn is_of(&self, credential: &str) -> bool {
@@ -176,6 +181,12 @@ impl TokenSource {
     #[must_use]
     pub fn properties(&self) -> &[PropertyPath] {
         &self.properties
+    }
+
+    /// Whether it is `introspection`.
+    #[must_use]
+    pub const fn is_introspection(&self) -> bool {
+        matches!(self.way, Way::Introspect(_))
     }
 
     /// What a worker knows before any request.
@@ -233,7 +244,7 @@ impl TokenSource {
     /// - [`Reason::TokenNotVerified`]: it ran and enforces nothing.
     /// - [`Reason::CredentialChanged`]: the request carries another credential than the one that was verified.
     /// - [`Reason::CredentialMissing`]: with `jwt_authn`, `verify` and `introspection`, the request has none.
-    /// - What [`credential::bearer`] says of the `Authorization` field; with `jwt_authn`, what
+    /// - What [`bearer`] says of the `Authorization` field; with `jwt_authn`, what
     ///   [`oauth_core::token::Unverified::access_token_claims`] says of the token; with `verify`, what [`oauth_core::token::Unverified::verify`] says, and
     ///   [`Reason::ResourceUnknown`], [`Reason::PathRefused`], [`Reason::AudienceMismatch`],
     ///   [`Reason::KeysUnavailable`]; with `introspection`, what [`oauth_core::introspection::Active::access_token`] and
@@ -277,7 +288,7 @@ impl TokenSource {
                 verifying.authenticate(learned, pending, true, now)
             }
             (Way::Introspect(introspecting), LearnedBy::Asking(learned), PendingFor::Word(pending)) => {
-                introspecting.read_again(learned, pending, now)
+                introspecting.ask(learned, pending, true, now)
             }
             _ => Reading::Refused(Refused { reason: Reason::InternalFault, resource: None, retry_after: None }),
         }
@@ -300,7 +311,7 @@ enum Authorization<'a> {
 
 fn authorization(request: &RequestHead) -> Result<Authorization<'_>, Reason> {
     let values: Vec<&[u8]> = request.fields().all("authorization").collect();
-    Ok(match credential::bearer(&values)? {
+    Ok(match bearer(&values)? {
         Credential::Bearer(credential) => Authorization::Bearer(credential),
         Credential::Absent if values.is_empty() => Authorization::None,
         Credential::Absent => Authorization::OtherScheme,

@@ -47,6 +47,8 @@ pub enum Reason {
     InsufficientUserAuthentication,
     InsufficientClaims,
     InsufficientAuthorization,
+    AuthorizationSpent,
+    SeveralSingleUses,
     RequirementUnfilled,
     ArgumentsUnnamed,
     StepUpImpossible,
@@ -54,6 +56,7 @@ pub enum Reason {
     RuleMissing,
     KeysUnavailable,
     IntrospectionUnavailable,
+    UseNotNoted,
     ResourceUnknown,
     PathRefused,
     MethodOverride,
@@ -162,6 +165,8 @@ impl Reason {
         Self::InsufficientUserAuthentication,
         Self::InsufficientClaims,
         Self::InsufficientAuthorization,
+        Self::AuthorizationSpent,
+        Self::SeveralSingleUses,
         Self::RequirementUnfilled,
         Self::ArgumentsUnnamed,
         Self::StepUpImpossible,
@@ -169,6 +174,7 @@ impl Reason {
         Self::RuleMissing,
         Self::KeysUnavailable,
         Self::IntrospectionUnavailable,
+        Self::UseNotNoted,
         Self::ResourceUnknown,
         Self::PathRefused,
         Self::MethodOverride,
@@ -348,6 +354,20 @@ impl Reason {
                 code: "insufficient_authorization",
                 description: "the token carries no authorization details that allow this request",
             },
+            // draft-ietf-oauth-rar-metadata: a new grant would do.
+            Self::AuthorizationSpent => Facts {
+                status: 401,
+                error: Some("insufficient_authorization"),
+                challenge: true,
+                code: "authorization_spent",
+                description: "what the token allows once was used before",
+            },
+            // RFC 9110 §15.5.4: of several calls some could go through and others not.
+            Self::SeveralSingleUses => refusal(
+                403,
+                "several_single_uses",
+                "the request needs more than one thing that is allowed once: send one call at a time",
+            ),
             // RFC 9110 §15.5.4: what cannot be compared cannot be allowed by any token.
             Self::RequirementUnfilled => {
                 refusal(403, "requirement_unfilled", "the request lacks a value that the rule about it compares")
@@ -378,6 +398,10 @@ impl Reason {
                 "introspection_unavailable",
                 "the authorization server did not say whether the token is active",
             ),
+            // RFC 9110 §15.6.4: what is not noted could be used again.
+            Self::UseNotNoted => {
+                refusal(503, "use_not_noted", "that the request uses what is allowed once cannot be noted")
+            }
             // RFC 9110 §15.5.4: no configured resource; a new token would not help.
             Self::ResourceUnknown => refusal(403, "resource_unknown", "no resource is configured for this request"),
             // RFC 3986 §6.2.2: a path that two readers could take differently.
@@ -564,6 +588,8 @@ mod tests {
             (Reason::InsufficientUserAuthentication, 401, Some("insufficient_user_authentication")),
             (Reason::InsufficientClaims, 401, Some("insufficient_claims")),
             (Reason::InsufficientAuthorization, 401, Some("insufficient_authorization")),
+            (Reason::AuthorizationSpent, 401, Some("insufficient_authorization")),
+            (Reason::SeveralSingleUses, 403, None),
             (Reason::RequirementUnfilled, 403, None),
             (Reason::ArgumentsUnnamed, 403, None),
             (Reason::StepUpImpossible, 403, None),
@@ -571,6 +597,7 @@ mod tests {
             (Reason::RuleMissing, 403, None),
             (Reason::KeysUnavailable, 503, None),
             (Reason::IntrospectionUnavailable, 503, None),
+            (Reason::UseNotNoted, 503, None),
             (Reason::ResourceUnknown, 403, None),
             (Reason::PathRefused, 400, Some("invalid_request")),
             (Reason::MethodOverride, 400, Some("invalid_request")),

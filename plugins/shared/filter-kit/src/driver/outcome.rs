@@ -5,7 +5,7 @@ use oauth_core::denial::{Denial, Reason};
 use super::{At, Handle, Verdict};
 use crate::{
     host::{self, Level, Map},
-    policy::{Policy, Refusal, RequestEdits, Response, Step},
+    policy::{Input, Policy, Refusal, RequestEdits, Response, Step},
     registry::Phase,
 };
 
@@ -34,6 +34,10 @@ impl<P: Policy> Handle<P> {
                 Step::AllowAndWatch(edits, watched) => return self.allow(id, &edits, Some(watched), at),
                 Step::Deny(refusal) => return self.deny(id, refusal),
                 Step::Respond(response) => return self.respond(id, &response),
+                Step::Spend(uses, then) => {
+                    let spent = Self::spend(&uses);
+                    self.now_with(|settings, shared, now| P::resume(settings, shared, then, Input::Spent(spent), now))
+                }
                 Step::ReadBody { limit, hold, then } => match self.wait_for_body(id, limit, hold, then, at) {
                     Wait::Parked => return Verdict::Hold,
                     Wait::ForBodyAlone => return Verdict::GoOn,

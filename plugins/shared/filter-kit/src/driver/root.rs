@@ -33,6 +33,13 @@ impl<P: Policy> Handle<P> {
                 return false;
             }
         };
+        if P::needs_own_vm(&settings) && !Self::has_a_vm_id() {
+            host::log(
+                Level::Error,
+                "single_use needs a vm_id of its own in the plugin's vm_config: shared data is kept by that alone",
+            );
+            return false;
+        }
         if !crate::host_crypto::equip::<P>(&mut settings) {
             return false;
         }

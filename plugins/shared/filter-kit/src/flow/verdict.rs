@@ -14,6 +14,7 @@ use crate::{
     policy::{Callout, RequestEdits},
     request::Parts,
     rules::{self, Rule},
+    single_use::{Spent, Use},
 };
 
 /// What is decided, and why. `W` is with what the upstream's answer is judged.
@@ -38,6 +39,9 @@ pub struct Verdict<'a, W = ()> {
     pub edits: RequestEdits,
     /// The answer to a request that is allowed is judged, too, and with this.
     pub watch: Option<W>,
+    /// Any of these uses must still be there before the request can be let go on: then one is noted, the request is judged
+    /// again, knowing what became of it ([`Waited::spent`]), and all the rest of this is dropped.
+    pub uses: Vec<Use>,
 }
 
 /// What a request has waited for, because verdicts asked for it.
@@ -45,6 +49,7 @@ pub struct Verdict<'a, W = ()> {
 pub struct Waited {
     since: Option<UnixTime>,
     keys: Vec<String>,
+    spent: Option<Spent>,
 }
 
 impl Waited {
@@ -58,6 +63,16 @@ impl Waited {
     #[must_use]
     pub fn has_waited_for(&self, key: &str) -> bool {
         self.keys.iter().any(|waited| waited == key)
+    }
+
+    /// What became of the uses that a verdict has named; `None` if none has.
+    #[must_use]
+    pub const fn spent(&self) -> Option<Spent> {
+        self.spent
+    }
+
+    pub(super) const fn note_spent(&mut self, spent: Spent) {
+        self.spent = Some(spent);
     }
 
     pub(super) fn note(&mut self, callout: &Callout, now: UnixTime) {
@@ -150,6 +165,7 @@ impl<'a, W> Verdict<'a, W> {
             shadow: Vec::new(),
             edits: RequestEdits::default(),
             watch: None,
+            uses: Vec::new(),
         }
     }
 

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     crypto::CryptoChoice,
-    introspection::{self, Asked, Introspection, Learned, RawIntrospection},
+    introspection::{Asked, Introspection, Learned, RawIntrospection},
     issuers::{Issuers, credential_sha256},
     matching::Target,
     policy::{Callout, CalloutOutcome, Note},
@@ -26,11 +26,7 @@ pub(super) struct Introspecting {
 }
 
 /// A request that waits for the word on its token.
-#[derive(Debug)]
-pub(super) struct Pending {
-    credentials: Credentials,
-    asked: Box<introspection::Pending>,
-}
+pub(super) type Pending = Credentials;
 
 impl Introspecting {
     /// Notes every mistake below `place`; `None` only if there is one.
@@ -82,24 +78,22 @@ impl Introspecting {
         now: UnixTime,
     ) -> Reading {
         match self.resources.credentials(request, target) {
-            Ok(credentials) => {
-                let asked = self.introspection.ask(learned, &credentials.token, now);
-                self.judge(credentials, asked, now)
-            }
+            Ok(credentials) => self.ask(learned, credentials, false, now),
             Err(refused) => Reading::Refused(refused),
         }
     }
 
-    pub(super) fn read_again(&self, learned: &mut Learned, pending: Pending, now: UnixTime) -> Reading {
-        let asked = self.introspection.ask_again(learned, *pending.asked, now);
-        self.judge(pending.credentials, asked, now)
-    }
-
-    fn judge(&self, credentials: Credentials, asked: Asked, now: UnixTime) -> Reading {
-        let active = match asked {
+    pub(super) fn ask(
+        &self,
+        learned: &mut Learned,
+        credentials: Credentials,
+        has_waited: bool,
+        now: UnixTime,
+    ) -> Reading {
+        let active = match self.introspection.ask(learned, &credentials.token, |_| has_waited, now) {
             Asked::Active(active) => active,
-            Asked::Await(callout, asked) => {
-                return Reading::Await(callout, super::Pending(PendingFor::Word(Pending { credentials, asked })));
+            Asked::Await(callout) => {
+                return Reading::Await(callout, super::Pending(PendingFor::Word(credentials)));
             }
             Asked::Refused(reason, retry_after) => return self.refused(&credentials, reason, retry_after),
         };

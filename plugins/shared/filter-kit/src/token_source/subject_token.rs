@@ -19,13 +19,21 @@ pub const SUBJECT_TOKEN: PropertyPath = PropertyPath::known(handoff::SUBJECT_TOK
 /// [`Reason::CredentialChanged`] if the one that is there is another; [`Reason::CredentialMissing`] if there is none;
 /// [`Reason::TokenNotHandedOver`] if the proxy does not tell.
 pub fn subject_token(request: &RequestHead, kept: &Property, token: &HandedOver) -> Result<String, Reason> {
-    let credential = match kept {
-        Property::Value(kept) => std::str::from_utf8(kept).map_err(|_| Reason::CredentialChanged)?,
+    let credential = credential(request, kept)?;
+    if token.is_of(&credential) { Ok(credential) } else { Err(Reason::CredentialChanged) }
+}
+
+/// The credential that a request still has, or that is kept for it; not compared with any token yet.
+///
+/// # Errors
+/// As [`subject_token`].
+pub fn credential(request: &RequestHead, kept: &Property) -> Result<String, Reason> {
+    match kept {
+        Property::Value(kept) => String::from_utf8(kept.clone()).map_err(|_| Reason::CredentialChanged),
         Property::Absent => match authorization(request)? {
-            Authorization::Bearer(credential) => credential,
-            Authorization::None | Authorization::OtherScheme => return Err(Reason::CredentialMissing),
+            Authorization::Bearer(credential) => Ok(credential.to_owned()),
+            Authorization::None | Authorization::OtherScheme => Err(Reason::CredentialMissing),
         },
-        Property::Unreadable => return Err(Reason::TokenNotHandedOver),
-    };
-    if token.is_of(credential) { Ok(credential.to_owned()) } else { Err(Reason::CredentialChanged) }
+        Property::Unreadable => Err(Reason::TokenNotHandedOver),
+    }
 }

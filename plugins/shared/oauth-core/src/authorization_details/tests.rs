@@ -68,7 +68,8 @@ fn grants(details: &str, require: Value) -> bool {
 
 fn grants_wanted(details: &str, wanted: &Wanted, resource: Option<&str>) -> bool {
     let token = token(details);
-    AuthorizationDetails::of(&token).is_ok_and(|details| all_types().granting(&details, wanted, resource).is_some())
+    AuthorizationDetails::of(&token)
+        .is_ok_and(|details| all_types().granting(&details, wanted, resource).next().is_some())
 }
 
 fn read(identifier: &str) -> Value {

@@ -72,16 +72,15 @@ impl Types {
         self.get(name).is_some_and(|found| found.single_use)
     }
 
-    /// The first object that grants all that is wanted, by itself. `resource` is the one that the request is about, if
-    /// that is known.
-    #[must_use]
-    pub fn granting<'a>(
-        &self,
-        details: &AuthorizationDetails<'a>,
-        wanted: &Wanted,
-        resource: Option<&str>,
-    ) -> Option<Granted<'a>> {
-        details.0.iter().find(|granted| self.grants(granted, wanted, resource)).copied()
+    /// The objects that grant all that is wanted, each by itself. `resource` is the one that the request is about, if that
+    /// is known.
+    pub fn granting<'a, 'd: 'a>(
+        &'a self,
+        details: &'a AuthorizationDetails<'d>,
+        wanted: &'a Wanted,
+        resource: Option<&'a str>,
+    ) -> impl Iterator<Item = Granted<'d>> + 'a {
+        details.0.iter().filter(move |granted| self.grants(granted, wanted, resource)).copied()
     }
 
     fn grants(&self, granted: &Granted<'_>, wanted: &Wanted, resource: Option<&str>) -> bool {
