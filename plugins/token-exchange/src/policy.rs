@@ -132,7 +132,10 @@ mod tests {
     use oauth_core::reason::Reason;
 
     /// Reasons of other filters.
-    const ELSEWHERE: [Reason; 15] = [
+    const ELSEWHERE: [Reason; 18] = [
+        Reason::AuthorizationSpent,
+        Reason::SeveralSingleUses,
+        Reason::UseNotNoted,
         Reason::TokenContradicted,
         Reason::AudienceTooBroad,
         Reason::ClientNotAllowed,
