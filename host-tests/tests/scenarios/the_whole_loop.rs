@@ -4,6 +4,7 @@
 
 mod details;
 mod endpoints;
+mod hops;
 mod tools;
 
 use std::time::Duration;

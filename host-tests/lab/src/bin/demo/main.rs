@@ -1,9 +1,11 @@
 //! The filters at work: an identity provider with a user at its browser, an MCP server, and a real Envoy with the filters
-//! in front of it. The official MCP client connects with tokens good and bad, steps up for a dangerous tool, and gets single
-//! files of a vault; then all of it stays up for requests by hand.
+//! in front of it. The official MCP client connects with tokens good and bad, steps up for a dangerous tool, gets single files of
+//! a vault, and asks a tool that asks a tool that asks an API; then all of it stays up for requests by hand.
 
 mod browser;
 mod by_hand;
+mod hops;
+mod inner;
 mod one_file;
 mod step_up;
 mod tokens;
@@ -38,6 +40,7 @@ fn run() -> Result<()> {
     let mut surprises = tokens::show(&world);
     surprises += step_up::show(&world)?;
     surprises += one_file::show(&world)?;
+    surprises += hops::show(&world)?;
     let calls = world.mcp_server.called();
     println!("The MCP server itself saw {} tool call(s): {}", calls.len(), calls.join(", "));
     surprises += usize::from(calls != ["read_file", "read_file", "delete_file", "read_file", "read_file"]);

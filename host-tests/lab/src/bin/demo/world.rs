@@ -6,13 +6,16 @@ use anyhow::{Context as _, Result, bail};
 use fourleg_lab::{
     agent::{Agent, Registration},
     envoy::{Bootstrap, Cluster, Config, RunningEnvoy, WasmFilter, launch, provision, target_dir},
-    identity_provider::{DetailsType, IdentityProvider, Level, Shape, User},
+    identity_provider::{Client, DetailsType, IdentityProvider, Level, Shape, User},
     mcp_server::McpServer,
     mint::Mint,
 };
 use serde_json::{Value, json};
 
-use crate::say;
+use crate::{
+    inner::{API, Inner, TOOL_B},
+    say,
+};
 
 pub(crate) const ISSUER: &str = "https://idp.demo.example/agents";
 /// The name of the gateway.
@@ -20,6 +23,8 @@ const TOOLS: &str = "https://tools.demo.example";
 pub(crate) const RESOURCE: &str = "https://tools.demo.example/mcp";
 /// A second one on the same gateway, where each file is granted by itself.
 pub(crate) const VAULT: &str = "https://tools.demo.example/mcp/vault";
+/// A third one, where a tool needs others to answer.
+pub(crate) const ORDERS: &str = "https://tools.demo.example/mcp/orders";
 pub(crate) const SECRET: &str = "demo-secret";
 /// Where the browser brings the answer of the identity provider. Here, nobody listens: the agent looks at the address.
 const CALLBACK: &str = "http://127.0.0.1/callback";
@@ -28,7 +33,12 @@ const CALLBACK: &str = "http://127.0.0.1/callback";
 pub(crate) struct World {
     pub(crate) identity_provider: IdentityProvider,
     pub(crate) mcp_server: McpServer,
+    /// The server of the orders.
+    pub(crate) tool_a: McpServer,
+    /// In front of both.
     pub(crate) envoy: RunningEnvoy,
+    /// What is behind the server of the orders.
+    pub(crate) inner: Inner,
 }
 
 impl World {
@@ -42,7 +52,13 @@ impl World {
             .issuer(ISSUER)
             .audience(RESOURCE)
             .client("agent-1", SECRET, ["tools:read"])
-            .public_client("agent-2", CALLBACK, ["tools:read"])
+            .public_client("agent-2", CALLBACK, ["tools:read", "orders:read", "customers:read"])
+            .register(
+                Client::confidential("tool-a", SECRET)
+                    .serves([ORDERS])
+                    .may_exchange_for(TOOL_B, ["customers:read", "orders:read"]),
+            )
+            .register(Client::confidential("tool-b", SECRET).serves([TOOL_B]).may_exchange_for(API, ["orders:read"]))
             .level(Level::new("urn:pwd").amr(["pwd"]))
             .level(Level::new("urn:mfa").amr(["pwd", "otp"]))
             .details_type(
@@ -52,29 +68,30 @@ impl World {
             .start()
             .context("cannot start the identity provider")?;
         let mcp_server = McpServer::start().context("cannot start the MCP server")?;
-        let mut bootstrap = Bootstrap::before(mcp_server.address())
+        let tool_a = McpServer::of_orders("tool A").context("cannot start tool A")?;
+        let bootstrap = Bootstrap::before(mcp_server.address())
             .port(port)
+            .route_to("/mcp/orders", Cluster::new("tool_a", tool_a.address()))
             .cluster(Cluster::new("idp", identity_provider.address()));
-        for (name, config) in [
-            ("audience_validation", audience_validation(&identity_provider)),
-            ("claim_challenge", claim_challenge()),
-            ("rar_enforcement", rar_enforcement()),
-        ] {
-            let module = target_dir().join(format!("wasm/{name}.wasm"));
-            if !module.exists() {
-                bail!("{} is missing: type `cargo xtask build`", module.display());
-            }
-            bootstrap = bootstrap.filter(WasmFilter::new(name, module, config.to_string()));
-        }
+        let bootstrap = with_filters(
+            bootstrap,
+            [
+                ("audience_validation", audience_validation(&identity_provider)),
+                ("claim_challenge", claim_challenge()),
+                ("rar_enforcement", rar_enforcement()),
+            ],
+        )?;
         say("starting Envoy with the filters");
         let envoy = launch(&binary, &Config::Json(bootstrap.to_json()), 1)?;
+        say("starting a second one, for what the tools call");
+        let inner = Inner::start(&binary, &identity_provider, &tool_a)?;
         say(&format!(
             "identity provider {}, MCP server {}, gateway {}",
             identity_provider.address(),
             mcp_server.address(),
             envoy.address()
         ));
-        Ok(Self { identity_provider, mcp_server, envoy })
+        Ok(Self { identity_provider, mcp_server, tool_a, envoy, inner })
     }
 
     pub(crate) fn mint(&self) -> Mint {
@@ -99,6 +116,21 @@ impl World {
     }
 }
 
+/// A gateway with these filters.
+pub(crate) fn with_filters<'a>(
+    mut bootstrap: Bootstrap,
+    filters: impl IntoIterator<Item = (&'a str, Value)>,
+) -> Result<Bootstrap> {
+    for (name, config) in filters {
+        let module = target_dir().join(format!("wasm/{name}.wasm"));
+        if !module.exists() {
+            bail!("{} is missing: type `cargo xtask build`", module.display());
+        }
+        bootstrap = bootstrap.filter(WasmFilter::new(name, module, config.to_string()));
+    }
+    Ok(bootstrap)
+}
+
 /// She has a password and a one-time code, and signs in by the password if nobody asks for more.
 pub(crate) fn alice() -> User {
     User::new("alice").reaches(["urn:pwd", "urn:mfa"])
@@ -107,20 +139,25 @@ pub(crate) fn alice() -> User {
 /// What an operator would write: who may come, and where tokens are to be had.
 fn audience_validation(identity_provider: &IdentityProvider) -> Value {
     json!({
-        "issuers": [{
-            "issuer": ISSUER,
-            "jwks": {"remote": {"cluster": "idp", "uri": identity_provider.jwks_uri()}},
-        }],
-        "resources": [resource(RESOURCE, "/mcp"), resource(VAULT, "/mcp/vault")],
+        "issuers": [issuer(identity_provider)],
+        "resources": [
+            resource(RESOURCE, "/mcp", &["tools:read"]),
+            resource(VAULT, "/mcp/vault", &["tools:read"]),
+            resource(ORDERS, "/mcp/orders", &["tools:read", "orders:read", "customers:read"]),
+        ],
     })
 }
 
-fn resource(name: &str, path: &str) -> Value {
+pub(crate) fn issuer(identity_provider: &IdentityProvider) -> Value {
+    json!({"issuer": ISSUER, "jwks": {"remote": {"cluster": "idp", "uri": identity_provider.jwks_uri()}}})
+}
+
+fn resource(name: &str, path: &str, scopes: &[&str]) -> Value {
     json!({
         "resource": name,
         "match": {"path": {"prefix": path}},
-        "require": {"scopes": ["tools:read"]},
-        "protected_resource_metadata": {"authorization_servers": [ISSUER], "scopes_supported": ["tools:read"]},
+        "require": {"scopes": scopes},
+        "protected_resource_metadata": {"authorization_servers": [ISSUER], "scopes_supported": scopes},
     })
 }
 
