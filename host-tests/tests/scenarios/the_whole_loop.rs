@@ -6,6 +6,7 @@ mod details;
 mod endpoints;
 mod hops;
 mod tools;
+mod whole_chain;
 
 use std::time::Duration;
 
@@ -42,7 +43,6 @@ impl World {
 
     /// audience-validation in front of the MCP server, then this filter with this configuration.
     fn with(second: Option<(&str, &Value)>) -> Self {
-        let binary = provision(&|line| eprintln!("{line}")).unwrap();
         let idp = IdentityProvider::builder()
             .issuer(ISSUER)
             .public_client("agent-1", CALLBACK, ["tools:read", "tools:report"])
@@ -70,13 +70,8 @@ impl World {
                 "protected_resource_metadata": {"authorization_servers": [ISSUER], "scopes_supported": ["tools:read"]},
             }],
         });
-        let mut bootstrap = Bootstrap::before(tools.address()).cluster(Cluster::new("idp", idp.address()));
-        for (name, config) in [("audience_validation", &audience_validation)].into_iter().chain(second) {
-            let module = target_dir().join(format!("wasm/{name}.wasm"));
-            assert!(module.is_file(), "there is no {}; type: cargo xtask build", module.display());
-            bootstrap = bootstrap.filter(WasmFilter::new(name, module, config.to_string()));
-        }
-        let gateway = launch(&binary, &Config::Json(bootstrap.to_json()), 1).unwrap_or_else(|error| panic!("{error}"));
+        let bootstrap = Bootstrap::before(tools.address()).cluster(Cluster::new("idp", idp.address()));
+        let gateway = gateway(bootstrap, [("audience_validation", &audience_validation)].into_iter().chain(second), 1);
         Self { idp, tools, gateway }
     }
 
@@ -137,6 +132,21 @@ impl World {
     fn token(&self, scope: &str) -> String {
         self.idp.mint(RESOURCE).access_token().scope(scope).sign_with(&self.idp.signing_key())
     }
+}
+
+/// A real Envoy with these filters and workers.
+fn gateway<'a>(
+    mut bootstrap: Bootstrap,
+    filters: impl IntoIterator<Item = (&'a str, &'a Value)>,
+    workers: usize,
+) -> RunningEnvoy {
+    let binary = provision(&|line| eprintln!("{line}")).unwrap();
+    for (name, config) in filters {
+        let module = target_dir().join(format!("wasm/{name}.wasm"));
+        assert!(module.is_file(), "there is no {}; type: cargo xtask build", module.display());
+        bootstrap = bootstrap.filter(WasmFilter::new(name, module, config.to_string()));
+    }
+    launch(&binary, &Config::Json(bootstrap.to_json()), workers).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn call(session: &Session, tool: &str) -> Result<String, Denied> {

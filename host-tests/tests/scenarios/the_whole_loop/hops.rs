@@ -10,7 +10,7 @@ use base64::{
 use fourleg_lab::{
     agent::{Agent, Denied},
     echo_upstream::{EchoUpstream, Responding},
-    envoy::{Bootstrap, Cluster, Config, RunningEnvoy, WasmFilter, launch, provision, target_dir},
+    envoy::{Bootstrap, Cluster, RunningEnvoy},
     identity_provider::{Client, Endpoint, Fault, IdentityProvider, Received},
     mcp_server::{McpRequest, McpServer, Next},
     mint::Token,
@@ -18,6 +18,8 @@ use fourleg_lab::{
     wire::{WireRequest, WireResponse, find},
 };
 use serde_json::{Value, json};
+
+use super::gateway;
 
 const ISSUER: &str = "https://idp.hops.example/agents";
 const A: &str = "https://tool-a.hops.example/mcp";
@@ -51,19 +53,23 @@ impl World {
         let issuer = json!({"issuer": ISSUER, "jwks": {"remote": {"cluster": "idp", "uri": idp.jwks_uri()}}});
         let outer = gateway(
             Bootstrap::before(tool_a.address()).cluster(Cluster::new("idp", idp.address())),
-            [("audience_validation", json!({"issuers": [issuer], "resources": [{"resource": A}]}))],
+            [("audience_validation", &json!({"issuers": [issuer], "resources": [{"resource": A}]}))],
+            2,
         );
         let as_tool = |cluster: &str, id: &str| {
             let credential = format!("Basic {}", STANDARD.encode(format!("{id}:{SECRET}")));
             Cluster::new(cluster, idp.address()).credential(credential)
         };
+        let exchange = token_exchange(&idp, &issuer);
+        assert!(!exchange.to_string().contains(SECRET));
         let inner = gateway(
             Bootstrap::before(tool_b.address())
                 .route_to("/orders", Cluster::new("api", api.address()))
                 .cluster(Cluster::new("idp", idp.address()))
                 .cluster(as_tool("idp_for_a", "tool-a"))
                 .cluster(as_tool("idp_for_b", "tool-b")),
-            [("audience_validation", who_calls(&issuer)), ("token_exchange", token_exchange(&idp, &issuer))],
+            [("audience_validation", &who_calls(&issuer)), ("token_exchange", &exchange)],
+            2,
         );
         tool_a.lead_to(Next::Mcp(format!("http://{}/mcp", inner.address())));
         tool_b.lead_to(Next::Api(format!("http://{}/orders", inner.address())));
@@ -103,17 +109,6 @@ impl World {
         let tokens = fields.iter().map(|received| find(&received.request.headers, "authorization").unwrap().to_vec());
         tokens.map(|field| claims(String::from_utf8(field).unwrap().strip_prefix("Bearer ").unwrap())).collect()
     }
-}
-
-fn gateway<const N: usize>(mut bootstrap: Bootstrap, filters: [(&str, Value); N]) -> RunningEnvoy {
-    let binary = provision(&|line| eprintln!("{line}")).unwrap();
-    for (name, config) in filters {
-        let module = target_dir().join(format!("wasm/{name}.wasm"));
-        assert!(module.is_file(), "there is no {}; type: cargo xtask build", module.display());
-        assert!(!config.to_string().contains(SECRET));
-        bootstrap = bootstrap.filter(WasmFilter::new(name, module, config.to_string()));
-    }
-    launch(&binary, &Config::Json(bootstrap.to_json()), 2).unwrap_or_else(|error| panic!("{error}"))
 }
 
 fn who_calls(issuer: &Value) -> Value {
