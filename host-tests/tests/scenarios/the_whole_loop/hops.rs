@@ -126,7 +126,7 @@ fn token_exchange(idp: &IdentityProvider, issuer: &Value) -> Value {
     let server = |name: &str, cluster: &str| {
         json!({
             "name": name, "cluster": cluster, "token_endpoint": idp.token_endpoint(), "issuer": ISSUER,
-            "timeout_ms": 500, "breaker": {"failures": 1000},
+            "timeout_ms": 2000, "breaker": {"failures": 1000},
         })
     };
     let target = |path: &str, server: &str, audience: &str, scope: &[&str]| {

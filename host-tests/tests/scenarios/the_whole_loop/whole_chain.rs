@@ -66,6 +66,7 @@ fn all_four(idp: &IdentityProvider, upstream: SocketAddr) -> RunningEnvoy {
         "requires": ["audience-validation", "claim-challenge", "rar-enforcement"],
         "authorization_servers": [{
             "name": "idp", "cluster": "idp_as_gateway", "token_endpoint": idp.token_endpoint(), "issuer": ISSUER,
+            "timeout_ms": 5000,
         }],
         "targets": [{
             "name": "files", "match": {"path": {"prefix": "/mcp"}}, "authorization_server": "idp",

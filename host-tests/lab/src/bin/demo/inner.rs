@@ -64,7 +64,7 @@ fn token_exchange(idp: &IdentityProvider) -> Value {
     let server = |name: &str, cluster: &str| {
         json!({
             "name": name, "cluster": cluster, "token_endpoint": idp.token_endpoint(), "issuer": ISSUER,
-            "client_auth": {"method": "proxy"},
+            "client_auth": {"method": "proxy"}, "timeout_ms": 5000,
         })
     };
     let target = |name: &str, path: &str, server: &str, audience: &str, scope: &[&str]| {
