@@ -45,6 +45,36 @@ scenarios! {
         gateway.send(get("/mcp/tenant").header("x-tenant", "Q4-report.pdf").bearer(&token)).denied_with(401).has_code("audience_mismatch");
     }
 
+    /// RAR-04
+    fn any_object_of_a_type_may_be_the_one_that_grants(runner) {
+        let gateway = serve(runner, config());
+        let of = |file: &str| json!({"type": "file_access", "actions": ["read"], "identifier": file});
+        let token = token(&*gateway, FINANCE, json!([of("a"), {"type": "tree", "actions": ["read"], "root": "/x"}, of("b")]));
+        for (file, passes) in [("a", true), ("b", true), ("c", false)] {
+            let outcome = gateway.send(get(format!("/finance/{file}")).bearer(&token));
+            assert_eq!(outcome.response.status == 200, passes, "{file}");
+        }
+    }
+
+    /// RAR-05
+    fn texts_are_the_same_by_their_characters_and_by_nothing_else(runner) {
+        let gateway = serve(runner, config());
+        let of = |file: &str| token(&*gateway, FINANCE, json!([{"type": "file_access", "actions": ["read"], "identifier": file}]));
+        // Composed and decomposed.
+        for (held, path, passes) in [
+            ("\u{e9}", "/finance/%C3%A9", true), ("\u{e9}", "/finance/e%CC%81", false), ("e\u{301}", "/finance/%C3%A9", false),
+            ("a", "/finance/A", false), ("a b", "/finance/a%20b", true), ("a%20b", "/finance/a%20b", false),
+        ] {
+            let outcome = gateway.send(get(path).bearer(&of(held)));
+            assert_eq!(outcome.response.status == 200, passes, "{held} {path}: {}", outcome.picture());
+        }
+        // The same text, written in JSON in another way.
+        let claims = good(&*gateway).audience(FINANCE).claim("authorization_details", json!([{"type": "file_access", "actions": ["read"], "identifier": "a"}])).claims();
+        let escaped = claims.to_string().replace("\"read\"", "\"\\u0072ead\"");
+        assert!(escaped.contains("u0072ead"));
+        gateway.send(get("/finance/a").bearer(&good(&*gateway).payload_text(escaped).sign())).allowed();
+    }
+
     /// RAR-11
     fn a_token_with_the_scope_and_no_details_opens_nothing(runner) {
         let gateway = serve(runner, config());
