@@ -7,7 +7,7 @@ use fourleg_harness::{Envoy, Request, Response, Runner, Wasmtime, get, plugin_ra
 use fourleg_lab::{
     echo_upstream::EchoUpstream,
     envoy::{Config, launch, provision, target_dir, validate},
-    identity_provider::{Client, IdentityProvider},
+    identity_provider::{Client, Endpoint, Fault, IdentityProvider, TokenForm},
     raw_client,
     wire::{WireRequest, find},
 };
@@ -28,11 +28,12 @@ fn examples(path: &str, language: &str) -> Vec<String> {
 }
 
 /// What is shipped, and the modules that it loads.
-const SHIPPED: [(&str, &[&str]); 4] = [
+const SHIPPED: [(&str, &[&str]); 5] = [
     ("envoy/audience-validation.yaml", &["audience_validation"]),
     ("envoy/claim-challenge.yaml", &["audience_validation", "claim_challenge"]),
     ("envoy/rar-enforcement.yaml", &["audience_validation", "rar_enforcement"]),
     ("envoy/token-exchange.yaml", &["audience_validation", "token_exchange"]),
+    ("envoy/introspection.yaml", &["claim_challenge"]),
 ];
 
 /// What Envoy itself shows an authorization server: `gateway` with the secret `s3cret-of-the-gateway`.
@@ -282,6 +283,56 @@ mod on_envoy {
                 && logs.contains("\"tool\":\"delete_file\""),
             "{logs}"
         );
+    }
+
+    /// REV-01, REV-02, STP-09
+    #[test]
+    fn the_shipped_introspection_asks_as_a_client_whose_secret_no_filter_holds() {
+        let envoy = provision(&|_| {}).unwrap();
+        let here = "https://tools.example/mcp";
+        let identity_provider = IdentityProvider::builder()
+            .issuer("https://idp.example/realms/agents")
+            .token_form(TokenForm::Opaque)
+            .register(Client::confidential("gateway", "s3cret-of-the-gateway").serves([here]))
+            .start()
+            .unwrap();
+        let upstream = EchoUpstream::start().unwrap();
+        let yaml = shipped_in_the_lab(SHIPPED[4], &upstream, &identity_provider);
+        let secret = CREDENTIAL.trim_start_matches("Basic ");
+        assert!(!yaml.contains("s3cret") && !yaml.contains(secret), "no part of the configuration holds it");
+        let mut running = launch(&envoy, &Config::Yaml(yaml), 1).unwrap();
+        let issue = |acr: &str| {
+            let token = identity_provider.mint(here).access_token().scope("tools:delete").claim("acr", acr);
+            identity_provider.issue(token)
+        };
+        let send = |token: &str| {
+            let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "delete_file"}});
+            let Request { method, path, headers, chunks, .. } = post("/mcp").json(&call).bearer(token);
+            let authority = b"tools.example".to_vec();
+            let wire = WireRequest { method, path, authority, headers, chunks, ..WireRequest::default() };
+            raw_client::send(running.address(), &wire, Duration::from_secs(10)).unwrap().status
+        };
+        let (strong, weak) = (issue("urn:mfa"), issue("urn:pwd"));
+        assert_eq!((send(&strong), send(&strong), send(&weak), send("invented")), (200, 200, 401, 401));
+        let asked = identity_provider.received(Endpoint::Introspection);
+        assert_eq!(asked.len(), 3, "once for each token");
+        assert!(
+            asked.iter().all(|question| question.header("authorization") == [CREDENTIAL]),
+            "Envoy's own credential"
+        );
+        identity_provider.fail(Endpoint::Introspection, Fault::Status(500));
+        assert_eq!((send(&strong), send("another")), (200, 503));
+        assert_eq!(upstream.received().len(), 3);
+        let metrics = running.admin_get("/stats/prometheus").unwrap().text();
+        let logs = running.stop().join("\n");
+        for shown in [secret, "s3cret-of-the-gateway", strong.as_str(), weak.as_str()] {
+            assert!(!logs.contains(shown) && !metrics.contains(shown));
+        }
+        let counted = |line: &str| {
+            line.contains("fourleg_claim_challenge_decisions_total{")
+                && line.contains("fourleg_code=\"token_inactive\"")
+        };
+        assert!(metrics.lines().any(counted), "{metrics}");
     }
 
     /// TEX-14, TEX-26
