@@ -120,7 +120,8 @@ fn is_meant_for(claims: &Claims, audiences: &Audiences) -> bool {
 }
 
 /// Entra gives the same user another `sub` for each client, and an issuer by the version that the next hop wants; `oid` and
-/// `tid` stay. Everywhere else the issuer is the server that was asked, and the name stays.
+/// `tid` stay. Everywhere else the name stays, and the issuer: the one that named the user before, or the server that was
+/// asked, where it is another one and speaks for the user in its own tokens.
 fn has_kept_its_subject(before: &Claims, after: &Claims, expected: &Expected<'_>) -> bool {
     if expected.profile == ServerProfile::EntraObo {
         let same = |name: &str| {
@@ -131,7 +132,8 @@ fn has_kept_its_subject(before: &Claims, after: &Claims, expected: &Expected<'_>
         };
         return same("oid") && same("tid");
     }
-    after.issuer() == expected.issuer && before.subject().is_some() && before.subject() == after.subject()
+    let is_known = after.issuer() == before.issuer() || after.issuer() == expected.issuer;
+    is_known && before.subject().is_some() && before.subject() == after.subject()
 }
 
 fn require_asked(granted: &Scopes, expected: &Expected<'_>) -> Result<(), Reason> {

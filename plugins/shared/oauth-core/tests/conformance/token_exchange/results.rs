@@ -100,6 +100,16 @@ fn a_token_for_somebody_else_or_for_others_too_is_not_used() {
     assert_eq!(bench.check(&with("aud", json!(["account"]))), UNFIT);
 }
 
+/// The issuer that named the user before still may, whatever the server that was asked calls itself; a third may not.
+#[test]
+fn the_user_is_named_by_the_issuer_of_before_or_by_the_server() {
+    let of_another = |iss: &str| claims(json!({"iss": iss, "sub": "alice", "exp": EXP, "client_id": "agent-1"}));
+    let bench = Bench { subject: Some(of_another("https://users.example")), ..Bench::new() };
+    for (issuer, passes) in [("https://users.example", true), (ISSUER, true), ("https://third.example", false)] {
+        assert_eq!(bench.check(&with("iss", json!(issuer))).is_ok(), passes, "{issuer}");
+    }
+}
+
 #[test]
 fn the_subject_stays_who_it_was() {
     let mut bench = Bench::new();
