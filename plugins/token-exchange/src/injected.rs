@@ -1,6 +1,7 @@
 //! A second token that the caller brings for the next hop: accepted only if it is about the same user and client.
 
 use filter_kit::{
+    flow::Waited,
     issuers::{Issuers, Learned, Verification},
     policy::Callout,
     token_source::HandedOver,
@@ -14,7 +15,7 @@ use oauth_core::{
     time::UnixTime,
 };
 
-use crate::config::Injected;
+use crate::{config::Injected, proving};
 
 /// What became of it.
 pub(crate) enum Second {
@@ -31,18 +32,13 @@ pub(crate) fn judge(
     brought: Option<&Secret>,
     first: &HandedOver,
     (issuers, learned): (&Issuers, &mut Learned),
-    has_waited: impl Fn(&Callout) -> bool,
+    waited: &Waited,
     now: UnixTime,
 ) -> Second {
     let refused = Second::Refused(Reason::SecondTokenRefused);
     let Some(token) = brought.and_then(|value| token_of(value.expose())) else { return refused };
     let accepts = |issuer| injected.issuers.contains(&issuer);
-    let mut verified = issuers.authenticate(learned, token.expose(), accepts, false, now);
-    if let Verification::AwaitKeys(callout) = &verified
-        && has_waited(callout)
-    {
-        verified = issuers.authenticate(learned, token.expose(), accepts, true, now);
-    }
+    let verified = proving::prove((issuers, learned), &token, accepts, waited, now);
     let known = match verified {
         Verification::Verified(known) => known,
         Verification::Refused(_) => return refused,

@@ -14,6 +14,7 @@ mod forwarding;
 mod injected;
 mod memory;
 mod policy;
+mod proving;
 mod verdict;
 
 pub use config::Settings;

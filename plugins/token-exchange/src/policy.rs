@@ -17,7 +17,7 @@ use crate::{
     exchanging,
     forwarding::Kept,
     memory::Memory,
-    verdict,
+    proving, verdict,
 };
 
 /// The policy of this filter.
@@ -102,7 +102,7 @@ impl Judge for ExchangeJudge {
         now: UnixTime,
     ) -> Vec<Note> {
         if let (Some(key), Some(issuers), Some(learned)) =
-            (verdict::theirs(key), &settings.issuers, &mut memory.issuers)
+            (proving::theirs(key), &settings.issuers, &mut memory.issuers)
         {
             return issuers.learn(learned, key, outcome, now);
         }
@@ -120,7 +120,7 @@ impl Judge for ExchangeJudge {
     fn upkeep(settings: &Settings, memory: &mut Memory, now: UnixTime) -> Vec<Callout> {
         memory.tidy(now);
         match (&settings.issuers, &mut memory.issuers) {
-            (Some(issuers), Some(learned)) => issuers.upkeep(learned, now).into_iter().map(verdict::ours).collect(),
+            (Some(issuers), Some(learned)) => issuers.upkeep(learned, now).into_iter().map(proving::ours).collect(),
             _ => Vec::new(),
         }
     }

@@ -28,10 +28,8 @@ use crate::{
     forwarding::Kept,
     injected::{self, Second},
     memory::{Memory, Obtained, Refused},
+    proving,
 };
-
-/// Before the keys of callouts that fetch keys for us, so that they are not those of the token's own source.
-const KEYS: &str = "results.";
 
 type Judged<'a> = Verdict<'a, Watched>;
 
@@ -255,14 +253,8 @@ impl Bench<'_, '_> {
         let (Some(issuers), Some(learned)) = (&self.settings.issuers, &mut memory.issuers) else {
             return Err(Denial::plain(Reason::InternalFault));
         };
-        let token = obtained.token.expose();
         let accepts = |issuer| issuer == position;
-        let mut verified = issuers.authenticate(learned, token, accepts, false, self.now);
-        if let Verification::AwaitKeys(callout) = &verified
-            && self.has_waited_for(callout)
-        {
-            verified = issuers.authenticate(learned, token, accepts, true, self.now);
-        }
+        let verified = proving::prove((issuers, learned), &obtained.token, accepts, self.waited, self.now);
         match verified {
             Verification::Verified(known) => {
                 let subject = wanted.subject.map(|(_, claims)| claims);
@@ -271,7 +263,7 @@ impl Bench<'_, '_> {
                 Ok(None)
             }
             Verification::Refused(_) => Err(Denial::plain(Reason::IssuedTokenUnfit)),
-            Verification::AwaitKeys(callout) => Ok(Some(ours(callout))),
+            Verification::AwaitKeys(callout) => Ok(Some(callout)),
             Verification::KeysUnavailable(wait) => Err(Denial::plain(Reason::KeysUnavailable).retry_after(wait)),
         }
     }
@@ -283,18 +275,13 @@ impl Bench<'_, '_> {
             return Err(Denial::plain(Reason::InternalFault));
         };
         let brought = self.kept.brought(&injected.header);
-        let has_waited = |callout: &Callout| self.has_waited_for(callout);
-        match injected::judge(injected, brought, self.token, (issuers, learned), has_waited, self.now) {
+        match injected::judge(injected, brought, self.token, (issuers, learned), self.waited, self.now) {
             Second::Accepted(credential) => {
                 Ok(Decided::Forward { code: "pre_injected", credential, watched: Watched::of_caller(position) })
             }
             Second::Refused(reason) => Err(Denial::plain(reason)),
-            Second::AwaitKeys(callout) => Ok(Decided::Ask(Box::new(ours(callout)))),
+            Second::AwaitKeys(callout) => Ok(Decided::Ask(Box::new(callout))),
         }
-    }
-
-    fn has_waited_for(&self, callout: &Callout) -> bool {
-        callout.key.as_deref().is_some_and(|key| self.waited.has_waited_for(&format!("{KEYS}{key}")))
     }
 
     fn refusal(&self, refused: &Refused) -> Denial {
@@ -316,14 +303,4 @@ impl Bench<'_, '_> {
             Err(Ambiguous) => verdict.outcome = Err(Denial::plain(Reason::DuplicateCredential)),
         }
     }
-}
-
-/// The same under a key of our own.
-pub(crate) fn ours(callout: Callout) -> Callout {
-    Callout { key: callout.key.map(|key| format!("{KEYS}{key}")), ..callout }
-}
-
-/// The key that it had before.
-pub(crate) fn theirs(key: &str) -> Option<&str> {
-    key.strip_prefix(KEYS)
 }
