@@ -12,6 +12,7 @@ mod requests;
 mod results;
 mod targets;
 mod upstream;
+mod whole_chain;
 mod workers;
 
 use fourleg_harness::{Gateway, Outcome, Plugin, Request, Runner, Running, plugin};
