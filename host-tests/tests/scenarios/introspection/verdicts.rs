@@ -1,11 +1,13 @@
 //! What is said of a token decides as if the token said it.
 
+use std::sync::Arc;
+
 use fourleg_harness::get;
-use fourleg_lab::identity_provider::{Endpoint, TokenForm};
+use fourleg_lab::identity_provider::{Client, Endpoint, IdentityProvider, TokenForm};
 use fourleg_tests::scenarios;
 use serde_json::json;
 
-use super::{SECRET, identity_provider, issue, questions, serve, source, token};
+use super::{ISSUER, SECRET, identity_provider, issue, questions, serve, source, token};
 use crate::fixture::R;
 
 const METADATA: &str = "https://mcp.example.com/.well-known/oauth-protected-resource/mcp";
@@ -125,5 +127,29 @@ scenarios! {
         gateway.send(get("/mcp/9007199254740994").bearer(&exact)).denied_with(401).has_code("insufficient_authorization");
         gateway.send(get("/mcp/1").bearer(&issue(&idp, json!({})))).denied_with(401).has_code("insufficient_authorization");
         assert_eq!(questions(&idp), 2);
+    }
+
+    /// TEX-14
+    fn token_exchange_swaps_an_opaque_token_that_is_active_and_no_other(runner) {
+        let next = "https://tool-b.example/mcp";
+        let gateway_client = Client::confidential("tools:1", SECRET).serves([R]).may_exchange_for(next, ["b:read"]);
+        let idp = Arc::new(IdentityProvider::builder().issuer(ISSUER).token_form(TokenForm::Opaque).register(gateway_client).start().unwrap());
+        let auth = json!({"method": "client_secret_basic", "client_id": "tools:1", "client_secret": SECRET});
+        let ours = json!({
+            "token": source(json!({})),
+            "authorization_servers": [{"name": "idp", "cluster": "idp", "token_endpoint": idp.token_endpoint(), "issuer": ISSUER, "client_auth": auth}],
+            "targets": [{
+                "name": "b", "match": {"path": {"prefix": "/mcp"}}, "authorization_server": "idp", "audience": [next], "scope": ["b:read"],
+                "opaque_result": "allow",
+            }],
+        });
+        let chain = fourleg_harness::Gateway::chain([fourleg_harness::plugin("token_exchange", ours)]).canary(SECRET);
+        let gateway = runner.start(chain.cluster("idp", super::asking(&idp))).unwrap();
+        idp.set_clock(gateway.now());
+        let token = issue(&idp, json!({"scope": "b:read"}));
+        let forwarded = gateway.send(get("/mcp/b").bearer(&token)).allowed().header_text("authorization").unwrap();
+        assert!(forwarded.starts_with("Bearer ") && !forwarded.contains(&token), "another token");
+        gateway.send(get("/mcp/b").bearer("invented")).denied_with(401).has_code("token_inactive");
+        assert_eq!((questions(&idp), idp.requests_to(Endpoint::Token)), (2, 1));
     }
 }
