@@ -308,10 +308,10 @@ scenarios! {
         gateway.send(get("/mcp").bearer(&other).header("x-payload", payload)).denied_with(503).has_code("token_not_handed_over");
     }
 
-    fn a_token_source_that_is_not_supported_yet_is_refused_by_its_name(runner) {
+    fn a_token_source_without_what_it_needs_is_refused_with_its_place(runner) {
         let chain = Gateway::chain([probe(json!([{"require_token": {"source": "introspection"}}, {"allow": {}}]))]);
         let log = runner.start(chain).err().unwrap().logs.join("\n");
-        assert!(log.contains("introspection is not supported by this version"), "{log}");
+        assert!(log.contains("require_token.introspection_endpoint is missing"), "{log}");
     }
 }
 
