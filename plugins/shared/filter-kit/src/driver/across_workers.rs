@@ -83,9 +83,10 @@ impl<P: Policy> Handle<P> {
         let Some(key) = callout.key.as_deref() else { return Claim::Granted(None) };
         let tag = Tag::of(key);
         let slot_key = format!("{}{}", self.0.borrow().shared_prefix, tag.slot());
-        // A value that is not there yet is created by any number but 0.
+        // A value that is not there yet is created by any number but 0; one that no value has makes the second of two
+        // who create it at once lose.
         let (slot, cas) = match host::shared_data(&slot_key) {
-            Ok(found) => found.unwrap_or((Vec::new(), 1)),
+            Ok(found) => found.unwrap_or((Vec::new(), u32::MAX)),
             Err(_) => return Claim::Granted(None),
         };
         match lease::next(&slot, tag, now, longest(callout)) {
