@@ -28,6 +28,9 @@ const LOOK_AGAIN: Duration = Duration::from_millis(10);
 const END_WITHIN: Duration = Duration::from_secs(3);
 /// How long the log of a failure is kept.
 const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+/// How much of it is shown at once, in lines, and of each in characters.
+const LINES_OF_A_FAILURE: usize = 40;
+const MOST_OF_A_LINE: usize = 300;
 const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A configuration for Envoy.
@@ -198,7 +201,13 @@ impl Drop for RunningEnvoy {
     fn drop(&mut self) {
         self.process.stop();
         if thread::panicking() && self.directory.is_some() {
-            eprintln!("Envoy's log is kept: {}", self.keep_files().display());
+            let log = self.keep_files();
+            eprintln!("Envoy's log is kept: {}", log.display());
+            // The file is gone where a machine keeps only what was printed.
+            let lines: Vec<String> = lines(&log).into_iter().filter(|line| !line.contains("][debug][")).collect();
+            for line in lines.iter().skip(lines.len().saturating_sub(LINES_OF_A_FAILURE)) {
+                eprintln!("  {}", line.chars().take(MOST_OF_A_LINE).collect::<String>());
+            }
         }
     }
 }

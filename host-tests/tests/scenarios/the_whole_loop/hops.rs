@@ -242,7 +242,10 @@ mod on_envoy {
         assert_eq!((&codes[1], &codes[2]), (&codes[0], &codes[0]));
         assert_eq!(codes[3], refused("audience_mismatch"));
         assert!(world.tool_b.received().is_empty() && world.api.received().is_empty());
-        // What tool A gets told becomes its own error, and the agent's session goes on.
+        // What tool A gets told becomes its own error, and the agent's session goes on. Another token: a worker that has
+        // seen the first one refused would say 403 now.
+        let revoked = world.idp.issue(world.token("bob"));
+        world.idp.revoke(&revoked);
         let denied = world.find_order(&revoked).unwrap_err();
         assert!(denied.reason.starts_with("A: 401"), "{denied}");
     }

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 
 use super::{TYPES, socket};
 
+/// Envoy's own default. A worker that a busy machine held up counts the time as passed.
+const CONNECT_TIMEOUT: &str = "5s";
+
 /// A cluster of one loopback address, or of none.
 #[derive(Clone, Debug)]
 pub struct Cluster {
@@ -85,7 +88,7 @@ impl Cluster {
         json!({
             "name": self.name,
             "type": "STATIC",
-            "connect_timeout": "1s",
+            "connect_timeout": CONNECT_TIMEOUT,
             "load_assignment": {"cluster_name": self.name, "endpoints": [{"lb_endpoints": hosts}]},
             "typed_extension_protocol_options": {
                 "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
