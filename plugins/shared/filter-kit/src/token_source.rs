@@ -1,15 +1,15 @@
 //! Where a filter that needs a verified token gets it from: `token` in its configuration.
 //!
 //! Audience-validation ran before and left the hand-off, or Envoy's `jwt_authn` did and left metadata and a field, or the
-//! token is verified here, or the authorization server is asked about it. Whatever is missing, doubled, unreadable or about another credential is a denial.
+//! token is verified here, or the authorization server is asked about it. Whatever is missing, doubled, unreadable or
+//! about another credential is a denial.
 
 mod config;
 mod hand_off;
-mod introspect;
 mod jwt_authn;
+mod proving;
 mod resource;
 mod subject_token;
-mod verify;
 
 use std::time::Duration;
 
@@ -25,11 +25,10 @@ use oauth_core::{
     verified_claims::VerifiedClaims,
 };
 
-use self::{introspect::Introspecting, verify::Verifying};
+use self::{proving::Proving, resource::Credentials};
 use crate::{
     crypto::CryptoChoice,
-    introspection,
-    issuers::{self, credential_sha256},
+    issuers::credential_sha256,
     matching::Target,
     policy::{Callout, CalloutOutcome, Note, PropertyPath},
     request::RequestHead,
@@ -48,32 +47,21 @@ pub struct TokenSource {
 #[derive(Debug)]
 enum Way {
     Verified,
-    JwtAuthn { payload_header: String, resource: Option<String> },
-    Verify(Box<Verifying>),
-    Introspect(Box<Introspecting>),
+    JwtAuthn {
+        payload_header: String,
+        resource: Option<String>,
+    },
+    /// `verify` and `introspection`.
+    Prove(Proving),
 }
 
-/// What a worker has learned on the way: the keys of issuers and the tokens they signed, if tokens are verified here, or
-/// what the authorization server has said of tokens.
+/// What a worker has learned on the way: keys and tokens, if they are proven here.
 #[derive(Debug)]
-pub struct Learned(LearnedBy);
-
-#[derive(Debug)]
-enum LearnedBy {
-    Reading,
-    Verifying(Box<issuers::Learned>),
-    Asking(Box<introspection::Learned>),
-}
+pub struct Learned(Option<proving::Learned>);
 
 /// A request whose token waits for a callout.
 #[derive(Debug)]
-pub struct Pending(PendingFor);
-
-#[derive(Debug)]
-enum PendingFor {
-    Keys(verify::Pending),
-    Word(introspect::Pending),
-}
+pub struct Pending(Credentials);
 
 /// What became of the wish to read a request's token.
 #[derive(Debug)]
@@ -185,54 +173,49 @@ impl TokenSource {
 
     /// Whether it is `introspection`.
     #[must_use]
-    pub const fn is_introspection(&self) -> bool {
-        matches!(self.way, Way::Introspect(_))
+    pub fn is_introspection(&self) -> bool {
+        self.proving().is_some_and(Proving::is_by_word)
     }
 
     /// What a worker knows before any request.
     #[must_use]
     pub fn nothing_learned(&self) -> Learned {
-        Learned(match &self.way {
-            Way::Verified | Way::JwtAuthn { .. } => LearnedBy::Reading,
-            Way::Verify(verifying) => LearnedBy::Verifying(Box::new(verifying.nothing_learned())),
-            Way::Introspect(introspecting) => LearnedBy::Asking(Box::new(introspecting.nothing_learned())),
-        })
+        Learned(self.proving().map(Proving::nothing_learned))
     }
 
     /// Who is to verify signatures; see [`crate::policy::Policy::crypto`].
     #[must_use]
     pub fn crypto(&self) -> CryptoChoice {
-        match &self.way {
-            Way::Verified | Way::JwtAuthn { .. } => CryptoChoice::Guest,
-            Way::Verify(_) => CryptoChoice::Auto,
-            Way::Introspect(introspecting) => introspecting.crypto(),
-        }
+        self.proving().map_or(CryptoChoice::Guest, Proving::crypto)
     }
 
     /// Says who verifies signatures from now on; see [`crate::policy::Policy::equip`].
     pub fn equip(&mut self, crypto: Crypto) {
-        match &mut self.way {
-            Way::Verified | Way::JwtAuthn { .. } => {}
-            Way::Verify(verifying) => verifying.equip(crypto),
-            Way::Introspect(introspecting) => introspecting.equip(crypto),
+        if let Way::Prove(proving) = &mut self.way {
+            proving.equip(crypto);
         }
     }
 
     /// Takes in the end of a shared callout; see [`crate::policy::Policy::learn`].
     pub fn learn(&self, learned: &mut Learned, key: &str, outcome: CalloutOutcome<'_>, now: UnixTime) -> Vec<Note> {
-        match (&self.way, &mut learned.0) {
-            (Way::Verify(verifying), LearnedBy::Verifying(learned)) => verifying.learn(learned, key, outcome, now),
-            (Way::Introspect(asking), LearnedBy::Asking(learned)) => asking.learn(learned, key, outcome, now),
+        match (self.proving(), &mut learned.0) {
+            (Some(proving), Some(learned)) => proving.learn(learned, key, outcome, now),
             _ => Vec::new(),
         }
     }
 
     /// The callouts that are due; see [`crate::policy::Policy::upkeep`].
     pub fn upkeep(&self, learned: &mut Learned, now: UnixTime) -> Vec<Callout> {
-        match (&self.way, &mut learned.0) {
-            (Way::Verify(verifying), LearnedBy::Verifying(learned)) => verifying.upkeep(learned, now),
-            (Way::Introspect(introspecting), LearnedBy::Asking(learned)) => introspecting.upkeep(learned, now),
+        match (self.proving(), &mut learned.0) {
+            (Some(proving), Some(learned)) => proving.upkeep(learned, now),
             _ => Vec::new(),
+        }
+    }
+
+    fn proving(&self) -> Option<&Proving> {
+        match &self.way {
+            Way::Prove(proving) => Some(proving),
+            Way::Verified | Way::JwtAuthn { .. } => None,
         }
     }
 
@@ -260,19 +243,16 @@ impl TokenSource {
         first: usize,
         now: UnixTime,
     ) -> Reading {
-        let (read, resource) = match (&self.way, &mut learned.0) {
-            (Way::Verified, _) => (hand_off::read(request, request.property(first)), None),
-            (Way::JwtAuthn { payload_header, resource }, _) => {
+        let (read, resource) = match &self.way {
+            Way::Verified => (hand_off::read(request, request.property(first)), None),
+            Way::JwtAuthn { payload_header, resource } => {
                 let read = jwt_authn::read(request, request.property(first), payload_header, resource.as_ref());
                 (read, resource.clone())
             }
-            (Way::Verify(verifying), LearnedBy::Verifying(learned)) => {
-                return verifying.read(learned, request, target, now);
-            }
-            (Way::Introspect(introspecting), LearnedBy::Asking(learned)) => {
-                return introspecting.read(learned, request, target, now);
-            }
-            _ => (Err(Reason::InternalFault), None),
+            Way::Prove(proving) => match &mut learned.0 {
+                Some(learned) => return proving.read(learned, request, target, now),
+                None => (Err(Reason::InternalFault), None),
+            },
         };
         match read {
             Ok(presented) => Reading::Done(presented),
@@ -283,13 +263,8 @@ impl TokenSource {
     /// Goes on after the callout of [`Reading::Await`].
     #[must_use]
     pub fn read_again(&self, learned: &mut Learned, pending: Pending, now: UnixTime) -> Reading {
-        match (&self.way, &mut learned.0, pending.0) {
-            (Way::Verify(verifying), LearnedBy::Verifying(learned), PendingFor::Keys(pending)) => {
-                verifying.authenticate(learned, pending, true, now)
-            }
-            (Way::Introspect(introspecting), LearnedBy::Asking(learned), PendingFor::Word(pending)) => {
-                introspecting.ask(learned, pending, true, now)
-            }
+        match (self.proving(), &mut learned.0) {
+            (Some(proving), Some(learned)) => proving.prove(learned, pending.0, true, now),
             _ => Reading::Refused(Refused { reason: Reason::InternalFault, resource: None, retry_after: None }),
         }
     }

@@ -8,7 +8,7 @@ use oauth_core::{
 };
 use serde::Deserialize;
 
-use super::{TokenSource, Way, introspect::Introspecting, resource::RawResource, verify::Verifying};
+use super::{TokenSource, Way, proving::Proving, resource::RawResource};
 use crate::{
     handoff,
     introspection::{RawAnswerCache, RawIntrospection, RawSigned},
@@ -82,24 +82,20 @@ impl RawTokenSource {
             }
         }
         let resources = raw.resources.as_deref();
-        let way = match source {
+        let proving = match source {
             RawSource::Verified => None,
             RawSource::JwtAuthn => return raw.jwt_authn(place, problems),
             RawSource::Verify => {
-                let issuers = raw.issuers.as_deref();
-                let verifying = Verifying::settings(issuers, resources, clock_skew_seconds, place, problems);
-                Some(Way::Verify(Box::new(verifying)))
+                Some(Proving::by_keys(raw.issuers.as_deref(), resources, clock_skew_seconds, place, problems))
             }
             RawSource::Introspection => {
-                let whom = raw.introspection();
-                let introspecting = Introspecting::settings(&whom, resources, clock_skew_seconds, place, problems);
-                introspecting.map(|introspecting| Way::Introspect(Box::new(introspecting)))
+                Proving::by_word(&raw.introspection(), resources, clock_skew_seconds, place, problems)
             }
         };
-        if let Some(way) = way {
-            return TokenSource { way, properties: Vec::new() };
+        match proving {
+            Some(proving) => TokenSource { way: Way::Prove(proving), properties: Vec::new() },
+            None => TokenSource { way: Way::Verified, properties: vec![PropertyPath::known(handoff::TOKEN)] },
         }
-        TokenSource { way: Way::Verified, properties: vec![PropertyPath::known(handoff::TOKEN)] }
     }
 
     /// The members that not every source has: whether they are given, and who has them.
