@@ -9,6 +9,7 @@ mod robbing;
 use std::{collections::BTreeMap, time::Duration};
 
 use filter_kit::{
+    background::Background,
     handoff,
     matching::Target,
     policy::{
@@ -231,10 +232,36 @@ impl Reader {
     }
 }
 
-impl Policy for Probe {
-    const NAME: &'static str = "driver_probe";
+impl Background for Probe {
     type Settings = Script;
     type Shared = Learned;
+
+    fn learn(_: &Script, shared: &mut Self::Shared, key: &str, outcome: CalloutOutcome<'_>, _: UnixTime) -> Vec<Note> {
+        let times = shared.times.entry(key.to_owned()).or_default();
+        *times = times.saturating_add(1);
+        shared.last_is_ok = matches!(outcome, CalloutOutcome::Answer { .. });
+        vec![Note::Info(format!("learned {key}: {}", told(outcome)))]
+    }
+
+    fn publish(_: &Script, shared: &mut Self::Shared, key: &str, nonce: [u8; 24], _: UnixTime) -> Option<Vec<u8>> {
+        (shared.last_is_ok && nonce != [0; 24]).then(|| format!("published {key}").into_bytes())
+    }
+
+    fn adopt(_: &Script, _: &mut Self::Shared, key: &str, sealed: &[u8], _: UnixTime) -> bool {
+        sealed == format!("published {key}").as_bytes()
+    }
+
+    fn upkeep(script: &Script, shared: &mut Self::Shared, now: UnixTime) -> Vec<Callout> {
+        if shared.last_upkeep.is_some_and(|last| now.since(last) < Duration::from_millis(200)) {
+            return Vec::new();
+        }
+        shared.last_upkeep = Some(now);
+        script.upkeep.iter().map(Call::callout).collect()
+    }
+}
+
+impl Policy for Probe {
+    const NAME: &'static str = "driver_probe";
     type Waiting = Place;
 
     fn configure(document: &[u8]) -> Result<(Script, Self::Shared), Problems> {
@@ -291,21 +318,6 @@ impl Policy for Probe {
         next(script, place)
     }
 
-    fn learn(_: &Script, shared: &mut Self::Shared, key: &str, outcome: CalloutOutcome<'_>, _: UnixTime) -> Vec<Note> {
-        let times = shared.times.entry(key.to_owned()).or_default();
-        *times = times.saturating_add(1);
-        shared.last_is_ok = matches!(outcome, CalloutOutcome::Answer { .. });
-        vec![Note::Info(format!("learned {key}: {}", told(outcome)))]
-    }
-
-    fn publish(_: &Script, shared: &mut Self::Shared, key: &str, nonce: [u8; 24], _: UnixTime) -> Option<Vec<u8>> {
-        (shared.last_is_ok && nonce != [0; 24]).then(|| format!("published {key}").into_bytes())
-    }
-
-    fn adopt(_: &Script, _: &mut Self::Shared, key: &str, sealed: &[u8], _: UnixTime) -> bool {
-        sealed == format!("published {key}").as_bytes()
-    }
-
     fn answered(script: &Script, _: &mut Self::Shared, place: Place, response: &ResponseHead, _: UnixTime) -> Answered {
         match script.routes.get(&place.path).and_then(|acts| acts.get(place.next)) {
             Some(Act::AllowAndWatch(watch))
@@ -316,14 +328,6 @@ impl Policy for Probe {
             Some(Act::AllowAndWatch(watch)) => Answered::Pass { remove: watch.remove.clone() },
             _ => Answered::Replace(Denial::plain(Reason::InternalFault).into()),
         }
-    }
-
-    fn upkeep(script: &Script, shared: &mut Self::Shared, now: UnixTime) -> Vec<Callout> {
-        if shared.last_upkeep.is_some_and(|last| now.since(last) < Duration::from_millis(200)) {
-            return Vec::new();
-        }
-        shared.last_upkeep = Some(now);
-        script.upkeep.iter().map(Call::callout).collect()
     }
 }
 

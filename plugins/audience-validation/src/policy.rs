@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use filter_kit::{
     audit::{Record, trace_id},
+    background::Background,
     cors,
     crypto::CryptoChoice,
     handoff,
@@ -71,18 +72,9 @@ struct About {
     trace_id: Option<String>,
 }
 
-impl Policy for AudienceValidation {
-    const NAME: &'static str = "audience_validation";
-    const READ_ONLY_STATE: &'static [&'static str] = &[handoff::TOKEN, handoff::SUBJECT_TOKEN];
+impl Background for AudienceValidation {
     type Settings = Settings;
     type Shared = Learned;
-    type Waiting = Waiting;
-
-    fn configure(document: &[u8]) -> Result<(Settings, Learned), Problems> {
-        let settings = Settings::read(document)?;
-        let learned = settings.issuers.nothing_learned();
-        Ok((settings, learned))
-    }
 
     fn crypto(settings: &Settings) -> CryptoChoice {
         settings.crypto
@@ -90,6 +82,32 @@ impl Policy for AudienceValidation {
 
     fn equip(settings: &mut Settings, crypto: Crypto) {
         settings.issuers.equip(crypto);
+    }
+
+    fn learn(
+        settings: &Settings,
+        learned: &mut Learned,
+        key: &str,
+        outcome: CalloutOutcome<'_>,
+        now: UnixTime,
+    ) -> Vec<Note> {
+        settings.issuers.learn(learned, key, outcome, now)
+    }
+
+    fn upkeep(settings: &Settings, learned: &mut Learned, now: UnixTime) -> Vec<Callout> {
+        settings.issuers.upkeep(learned, now)
+    }
+}
+
+impl Policy for AudienceValidation {
+    const NAME: &'static str = "audience_validation";
+    const READ_ONLY_STATE: &'static [&'static str] = &[handoff::TOKEN, handoff::SUBJECT_TOKEN];
+    type Waiting = Waiting;
+
+    fn configure(document: &[u8]) -> Result<(Settings, Learned), Problems> {
+        let settings = Settings::read(document)?;
+        let learned = settings.issuers.nothing_learned();
+        Ok((settings, learned))
     }
 
     fn properties(settings: &Settings) -> &[PropertyPath] {
@@ -132,20 +150,6 @@ impl Policy for AudienceValidation {
     ) -> Step<Waiting> {
         // Whatever the callout brought is in `learned` by now.
         judge(settings, learned, waiting, now)
-    }
-
-    fn learn(
-        settings: &Settings,
-        learned: &mut Learned,
-        key: &str,
-        outcome: CalloutOutcome<'_>,
-        now: UnixTime,
-    ) -> Vec<Note> {
-        settings.issuers.learn(learned, key, outcome, now)
-    }
-
-    fn upkeep(settings: &Settings, learned: &mut Learned, now: UnixTime) -> Vec<Callout> {
-        settings.issuers.upkeep(learned, now)
     }
 }
 

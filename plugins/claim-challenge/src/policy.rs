@@ -1,6 +1,7 @@
 //! What this filter brings into the way of a request.
 
 use filter_kit::{
+    background::Background,
     flow::{Common, Judge, Judging, Subject, Verdict},
     path::Ambiguous,
     request::RequestHead,
@@ -18,12 +19,15 @@ pub type ClaimChallenge = Judging<StepUpJudge>;
 #[derive(Debug)]
 pub struct StepUpJudge;
 
+impl Background for StepUpJudge {
+    type Settings = Settings;
+    type Shared = LoopGuard;
+}
+
 impl Judge for StepUpJudge {
     const NAME: &'static str = "claim_challenge";
     const AUDIT: &'static str = "fourleg.audit.claim_challenge";
     type Require = StepUp;
-    type Settings = Settings;
-    type Memory = LoopGuard;
     type Kept = ();
     type Watched = ();
 

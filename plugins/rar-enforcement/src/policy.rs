@@ -1,6 +1,7 @@
 //! What this filter brings into the way of a request.
 
 use filter_kit::{
+    background::Background,
     crypto::CryptoChoice,
     flow::{Common, Judge, Judging, Subject, Verdict},
     introspection::{Details, Introspection, Learned},
@@ -25,12 +26,49 @@ pub type RarEnforcement = Judging<DetailsJudge>;
 #[derive(Debug)]
 pub struct DetailsJudge;
 
+impl Background for DetailsJudge {
+    type Settings = Settings;
+    type Shared = Option<Learned>;
+
+    fn needs_own_vm(settings: &Settings) -> bool {
+        settings.types.names().any(|name| settings.types.is_single_use(name))
+    }
+
+    fn crypto(settings: &Settings) -> CryptoChoice {
+        settings.introspection.as_ref().map_or(CryptoChoice::Guest, Introspection::crypto)
+    }
+
+    fn equip(settings: &mut Settings, crypto: Crypto) {
+        if let Some(introspection) = &mut settings.introspection {
+            introspection.equip(crypto);
+        }
+    }
+
+    fn learn(
+        settings: &Settings,
+        memory: &mut Option<Learned>,
+        key: &str,
+        outcome: CalloutOutcome<'_>,
+        now: UnixTime,
+    ) -> Vec<Note> {
+        match (&settings.introspection, memory) {
+            (Some(introspection), Some(learned)) => introspection.learn(learned, key, outcome, now),
+            _ => Vec::new(),
+        }
+    }
+
+    fn upkeep(settings: &Settings, memory: &mut Option<Learned>, now: UnixTime) -> Vec<Callout> {
+        match (&settings.introspection, memory) {
+            (Some(introspection), Some(learned)) => introspection.upkeep(learned, now),
+            _ => Vec::new(),
+        }
+    }
+}
+
 impl Judge for DetailsJudge {
     const NAME: &'static str = "rar_enforcement";
     const AUDIT: &'static str = "fourleg.audit.rar_enforcement";
     type Require = Requirement;
-    type Settings = Settings;
-    type Memory = Option<Learned>;
     type Kept = Kept;
     type Watched = ();
 
@@ -50,10 +88,6 @@ impl Judge for DetailsJudge {
 
     fn rules(settings: &Settings) -> &[Rule<Requirement>] {
         &settings.rules
-    }
-
-    fn needs_own_vm(settings: &Settings) -> bool {
-        settings.types.names().any(|name| settings.types.is_single_use(name))
     }
 
     fn keep(settings: &Settings, request: &RequestHead) -> Kept {
@@ -91,41 +125,6 @@ impl Judge for DetailsJudge {
             }
             // What decides nothing must not be in the way either.
             Details::Refused(_) => verdict::judge(settings, token, subject, now),
-        }
-    }
-
-    fn crypto(settings: &Settings) -> CryptoChoice {
-        let own = settings.introspection.as_ref().map_or(CryptoChoice::Guest, Introspection::crypto);
-        match (settings.common.token.crypto(), own) {
-            (CryptoChoice::Guest, own) => own,
-            (of_token, _) => of_token,
-        }
-    }
-
-    fn equip(settings: &mut Settings, crypto: Crypto) {
-        settings.common.token.equip(crypto);
-        if let Some(introspection) = &mut settings.introspection {
-            introspection.equip(crypto);
-        }
-    }
-
-    fn learn(
-        settings: &Settings,
-        memory: &mut Option<Learned>,
-        key: &str,
-        outcome: CalloutOutcome<'_>,
-        now: UnixTime,
-    ) -> Vec<Note> {
-        match (&settings.introspection, memory) {
-            (Some(introspection), Some(learned)) => introspection.learn(learned, key, outcome, now),
-            _ => Vec::new(),
-        }
-    }
-
-    fn upkeep(settings: &Settings, memory: &mut Option<Learned>, now: UnixTime) -> Vec<Callout> {
-        match (&settings.introspection, memory) {
-            (Some(introspection), Some(learned)) => introspection.upkeep(learned, now),
-            _ => Vec::new(),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What this filter brings into the way of a request.
 
 use filter_kit::{
+    background::Background,
     crypto::CryptoChoice,
     flow::{Common, Judge, Judging, Subject, Verdict},
     path::Ambiguous,
@@ -27,12 +28,56 @@ pub type TokenExchange = Judging<ExchangeJudge>;
 #[derive(Debug)]
 pub struct ExchangeJudge;
 
+impl Background for ExchangeJudge {
+    type Settings = Settings;
+    type Shared = Memory;
+
+    fn crypto(settings: &Settings) -> CryptoChoice {
+        if settings.issuers.is_some() { CryptoChoice::Auto } else { CryptoChoice::Guest }
+    }
+
+    fn equip(settings: &mut Settings, crypto: Crypto) {
+        if let Some(issuers) = &mut settings.issuers {
+            issuers.equip(crypto);
+        }
+    }
+
+    fn learn(
+        settings: &Settings,
+        memory: &mut Memory,
+        key: &str,
+        outcome: CalloutOutcome<'_>,
+        now: UnixTime,
+    ) -> Vec<Note> {
+        if let (Some(key), Some(issuers), Some(learned)) =
+            (proving::theirs(key), &settings.issuers, &mut memory.issuers)
+        {
+            return issuers.learn(learned, key, outcome, now);
+        }
+        exchanging::learn(settings, memory, key, outcome, now)
+    }
+
+    fn publish(_: &Settings, memory: &mut Memory, key: &str, nonce: [u8; 24], now: UnixTime) -> Option<Vec<u8>> {
+        exchanging::publish(memory, key, nonce, now)
+    }
+
+    fn adopt(settings: &Settings, memory: &mut Memory, key: &str, sealed: &[u8], now: UnixTime) -> bool {
+        exchanging::adopt(settings, memory, key, sealed, now)
+    }
+
+    fn upkeep(settings: &Settings, memory: &mut Memory, now: UnixTime) -> Vec<Callout> {
+        memory.tidy(now);
+        match (&settings.issuers, &mut memory.issuers) {
+            (Some(issuers), Some(learned)) => issuers.upkeep(learned, now).into_iter().map(proving::ours).collect(),
+            _ => Vec::new(),
+        }
+    }
+}
+
 impl Judge for ExchangeJudge {
     const NAME: &'static str = "token_exchange";
     const AUDIT: &'static str = "fourleg.audit.token_exchange";
     type Require = Target;
-    type Settings = Settings;
-    type Memory = Memory;
     type Kept = Kept;
     type Watched = Watched;
 
@@ -81,48 +126,6 @@ impl Judge for ExchangeJudge {
         now: UnixTime,
     ) -> Result<Vec<String>, Denial> {
         answers::judge(settings, memory, presented, watched, response, now)
-    }
-
-    fn crypto(settings: &Settings) -> CryptoChoice {
-        if settings.issuers.is_some() { CryptoChoice::Auto } else { settings.common.token.crypto() }
-    }
-
-    fn equip(settings: &mut Settings, crypto: Crypto) {
-        settings.common.token.equip(crypto);
-        if let Some(issuers) = &mut settings.issuers {
-            issuers.equip(crypto);
-        }
-    }
-
-    fn learn(
-        settings: &Settings,
-        memory: &mut Memory,
-        key: &str,
-        outcome: CalloutOutcome<'_>,
-        now: UnixTime,
-    ) -> Vec<Note> {
-        if let (Some(key), Some(issuers), Some(learned)) =
-            (proving::theirs(key), &settings.issuers, &mut memory.issuers)
-        {
-            return issuers.learn(learned, key, outcome, now);
-        }
-        exchanging::learn(settings, memory, key, outcome, now)
-    }
-
-    fn publish(_: &Settings, memory: &mut Memory, key: &str, nonce: [u8; 24], now: UnixTime) -> Option<Vec<u8>> {
-        exchanging::publish(memory, key, nonce, now)
-    }
-
-    fn adopt(settings: &Settings, memory: &mut Memory, key: &str, sealed: &[u8], now: UnixTime) -> bool {
-        exchanging::adopt(settings, memory, key, sealed, now)
-    }
-
-    fn upkeep(settings: &Settings, memory: &mut Memory, now: UnixTime) -> Vec<Callout> {
-        memory.tidy(now);
-        match (&settings.issuers, &mut memory.issuers) {
-            (Some(issuers), Some(learned)) => issuers.upkeep(learned, now).into_iter().map(proving::ours).collect(),
-            _ => Vec::new(),
-        }
     }
 }
 

@@ -3,12 +3,14 @@
 //! that has to be asked first, and may want to see the upstream's answer; most do neither.
 
 mod config;
+mod judge;
+mod mcp;
 mod told;
 mod verdict;
 
 use std::marker::PhantomData;
 
-use mcp_core::{BodyReader, Exchange, Fault, Head, Opening, Operation, RequestId};
+use mcp_core::{BodyReader, Exchange, Fault, Opening};
 use oauth_core::{
     config::Problems,
     denial::{Denial, Reason},
@@ -16,148 +18,21 @@ use oauth_core::{
     time::UnixTime,
 };
 
+use self::mcp::{Known, Mcp};
 use crate::{
     audit::trace_id,
+    background::Background,
     crypto::CryptoChoice,
-    matching::{Target, require_expected_slash},
+    matching::require_expected_slash,
     path::Ambiguous,
     policy::{Answered, Callout, CalloutOutcome, Hold, Input, Note, Policy, PropertyPath, Refusal, ResponseHead, Step},
     request::{Parts, RequestHead},
-    rules::{Mode, Rule},
-    token_source::{HandedOver, Learned, Pending, Presented, Reading},
+    token_source::{Learned, Pending, Presented, Reading},
 };
 
 pub use config::{BodyMode, Common, RawCommon, RawMcp, Unmatched};
+pub use judge::Judge;
 pub use verdict::{Asked, Subject, Verdict, Waited};
-
-/// What is particular to a filter: its rules, and what it makes of a token.
-pub trait Judge: 'static {
-    /// See [`Policy::NAME`].
-    const NAME: &'static str;
-    /// The key of its audit record.
-    const AUDIT: &'static str;
-    /// What its rules require.
-    type Require: 'static;
-    /// What its configuration says.
-    type Settings: 'static;
-    /// What a worker remembers beside tokens and keys.
-    type Memory: 'static;
-    /// What it keeps of a request's head for the verdict.
-    type Kept: 'static;
-    /// What it needs to judge the upstream's answer; `()` if it looks at none.
-    type Watched: 'static;
-
-    /// Reads the configuration.
-    ///
-    /// # Errors
-    /// Every mistake at once.
-    fn configure(document: &[u8]) -> Result<(Self::Settings, Self::Memory), Problems>;
-
-    /// What all such filters have in their settings.
-    fn common(settings: &Self::Settings) -> &Common;
-
-    /// The same, to be equipped.
-    fn common_mut(settings: &mut Self::Settings) -> &mut Common;
-
-    /// The rules.
-    fn rules(settings: &Self::Settings) -> &[Rule<Self::Require>];
-
-    /// What is needed of the head later.
-    fn keep(settings: &Self::Settings, request: &RequestHead) -> Self::Kept;
-
-    /// Judges everything that a request with a verified token asks for; it passes only if each of it does.
-    ///
-    /// # Errors
-    /// [`Ambiguous`] if the path, or a value of a path template, has several readings for the rules.
-    fn judge<'a>(
-        settings: &'a Self::Settings,
-        memory: &mut Self::Memory,
-        token: &HandedOver,
-        subject: Subject<'a, Self::Kept>,
-        now: UnixTime,
-    ) -> Result<Verdict<'a, Self::Watched>, Ambiguous>;
-
-    /// The same for a request that audience-validation let pass without a token: it shows nothing, so no rule can hold
-    /// for it.
-    ///
-    /// # Errors
-    /// As [`Judge::judge`].
-    fn judge_public<'a>(
-        settings: &'a Self::Settings,
-        subject: Subject<'a, Self::Kept>,
-    ) -> Result<Verdict<'a, Self::Watched>, Ambiguous> {
-        subject.judge_public(Self::rules(settings))
-    }
-
-    /// Judges the head of an answer to a request that was let go on with [`Verdict::watch`]. Out: the names of fields to
-    /// take out of it, or the denial that the client gets instead.
-    ///
-    /// # Errors
-    /// The denial.
-    fn answered(
-        _settings: &Self::Settings,
-        _memory: &mut Self::Memory,
-        _presented: &Presented,
-        _watched: Self::Watched,
-        _response: &ResponseHead,
-        _now: UnixTime,
-    ) -> Result<Vec<String>, Denial> {
-        Err(Denial::plain(Reason::InternalFault))
-    }
-
-    /// See [`Policy::needs_own_vm`].
-    fn needs_own_vm(_settings: &Self::Settings) -> bool {
-        false
-    }
-
-    /// Who verifies signatures; see [`Policy::crypto`].
-    fn crypto(settings: &Self::Settings) -> CryptoChoice {
-        Self::common(settings).token.crypto()
-    }
-
-    /// See [`Policy::equip`].
-    fn equip(settings: &mut Self::Settings, crypto: Crypto) {
-        Self::common_mut(settings).token.equip(crypto);
-    }
-
-    /// Takes in the end of a callout that a verdict has asked for; see [`Policy::learn`].
-    fn learn(
-        _settings: &Self::Settings,
-        _memory: &mut Self::Memory,
-        _key: &str,
-        _outcome: CalloutOutcome<'_>,
-        _now: UnixTime,
-    ) -> Vec<Note> {
-        Vec::new()
-    }
-
-    /// See [`Policy::publish`].
-    fn publish(
-        _settings: &Self::Settings,
-        _memory: &mut Self::Memory,
-        _key: &str,
-        _nonce: [u8; 24],
-        _now: UnixTime,
-    ) -> Option<Vec<u8>> {
-        None
-    }
-
-    /// See [`Policy::adopt`].
-    fn adopt(
-        _settings: &Self::Settings,
-        _memory: &mut Self::Memory,
-        _key: &str,
-        _sealed: &[u8],
-        _now: UnixTime,
-    ) -> bool {
-        false
-    }
-
-    /// See [`Policy::upkeep`].
-    fn upkeep(_settings: &Self::Settings, _memory: &mut Self::Memory, _now: UnixTime) -> Vec<Callout> {
-        Vec::new()
-    }
-}
 
 /// What a request of this filter waits with.
 type WaitingOf<J> = Waiting<<J as Judge>::Kept, <J as Judge>::Watched>;
@@ -204,36 +79,67 @@ pub struct About<K> {
     answering: told::Answering,
 }
 
-#[derive(Debug)]
-struct Mcp {
-    /// Whether an enforcing rule wants to know. Those in shadow mode decide nothing, so what cannot be read passes them.
-    is_enforced: bool,
-    /// Taken out as it is followed.
-    opening: Option<Result<Opening, Fault>>,
+impl<J: Judge> Background for Judging<J> {
+    type Settings = J::Settings;
+    type Shared = Shared<J::Shared>;
+
+    fn needs_own_vm(settings: &J::Settings) -> bool {
+        J::needs_own_vm(settings)
+    }
+
+    fn crypto(settings: &J::Settings) -> CryptoChoice {
+        match J::common(settings).token.crypto() {
+            CryptoChoice::Guest => J::crypto(settings),
+            of_token => of_token,
+        }
+    }
+
+    fn equip(settings: &mut J::Settings, crypto: Crypto) {
+        J::common_mut(settings).token.equip(crypto);
+        J::equip(settings, crypto);
+    }
+
+    fn upkeep(settings: &J::Settings, shared: &mut Self::Shared, now: UnixTime) -> Vec<Callout> {
+        let mut due = J::common(settings).token.upkeep(&mut shared.learned, now);
+        due.extend(J::upkeep(settings, &mut shared.memory, now));
+        due
+    }
+
+    fn learn(
+        settings: &J::Settings,
+        shared: &mut Self::Shared,
+        key: &str,
+        outcome: CalloutOutcome<'_>,
+        now: UnixTime,
+    ) -> Vec<Note> {
+        let mut notes = J::common(settings).token.learn(&mut shared.learned, key, outcome, now);
+        notes.extend(J::learn(settings, &mut shared.memory, key, outcome, now));
+        notes
+    }
+
+    fn publish(
+        settings: &J::Settings,
+        shared: &mut Self::Shared,
+        key: &str,
+        nonce: [u8; 24],
+        now: UnixTime,
+    ) -> Option<Vec<u8>> {
+        J::publish(settings, &mut shared.memory, key, nonce, now)
+    }
+
+    fn adopt(settings: &J::Settings, shared: &mut Self::Shared, key: &str, sealed: &[u8], now: UnixTime) -> bool {
+        J::adopt(settings, &mut shared.memory, key, sealed, now)
+    }
 }
 
 impl<J: Judge> Policy for Judging<J> {
     const NAME: &'static str = J::NAME;
-    type Settings = J::Settings;
-    type Shared = Shared<J::Memory>;
     type Waiting = WaitingOf<J>;
 
     fn configure(document: &[u8]) -> Result<(J::Settings, Self::Shared), Problems> {
         let (settings, memory) = J::configure(document)?;
         let learned = J::common(&settings).token.nothing_learned();
         Ok((settings, Shared { learned, memory }))
-    }
-
-    fn crypto(settings: &J::Settings) -> CryptoChoice {
-        J::crypto(settings)
-    }
-
-    fn equip(settings: &mut J::Settings, crypto: Crypto) {
-        J::equip(settings, crypto);
-    }
-
-    fn needs_own_vm(settings: &J::Settings) -> bool {
-        J::needs_own_vm(settings)
     }
 
     fn properties(settings: &J::Settings) -> &[PropertyPath] {
@@ -267,7 +173,7 @@ impl<J: Judge> Policy for Judging<J> {
         }
         // That the rule which decides expects one is for the verdict to say.
         let slash = require_expected_slash(&parts.path, J::rules(settings).iter().map(|rule| &rule.matches));
-        about.mcp = match slash.and_then(|()| open::<J>(settings, request, &parts)) {
+        about.mcp = match slash.and_then(|()| mcp::open::<J>(settings, request, &parts)) {
             Ok(mcp) => mcp,
             Err(Ambiguous) => return Step::Deny(about.answering.refuse_path(now)),
         };
@@ -315,32 +221,6 @@ impl<J: Judge> Policy for Judging<J> {
         }
     }
 
-    fn learn(
-        settings: &J::Settings,
-        shared: &mut Self::Shared,
-        key: &str,
-        outcome: CalloutOutcome<'_>,
-        now: UnixTime,
-    ) -> Vec<Note> {
-        let mut notes = J::common(settings).token.learn(&mut shared.learned, key, outcome, now);
-        notes.extend(J::learn(settings, &mut shared.memory, key, outcome, now));
-        notes
-    }
-
-    fn publish(
-        settings: &J::Settings,
-        shared: &mut Self::Shared,
-        key: &str,
-        nonce: [u8; 24],
-        now: UnixTime,
-    ) -> Option<Vec<u8>> {
-        J::publish(settings, &mut shared.memory, key, nonce, now)
-    }
-
-    fn adopt(settings: &J::Settings, shared: &mut Self::Shared, key: &str, sealed: &[u8], now: UnixTime) -> bool {
-        J::adopt(settings, &mut shared.memory, key, sealed, now)
-    }
-
     fn answered(
         settings: &J::Settings,
         shared: &mut Self::Shared,
@@ -356,12 +236,6 @@ impl<J: Judge> Policy for Judging<J> {
             Err(denial) => Answered::Replace(case.refuse(&denial, now)),
         }
     }
-
-    fn upkeep(settings: &J::Settings, shared: &mut Self::Shared, now: UnixTime) -> Vec<Callout> {
-        let mut due = J::common(settings).token.upkeep(&mut shared.learned, now);
-        due.extend(J::upkeep(settings, &mut shared.memory, now));
-        due
-    }
 }
 
 impl<K> Case<K> {
@@ -371,46 +245,9 @@ impl<K> Case<K> {
     }
 }
 
-/// Reads the head as one of MCP, if a rule on its host and path looks at operations: then it must be one whatever its
-/// method, or it could do what the rule is about in a way that is not seen.
-fn open<J: Judge>(settings: &J::Settings, request: &RequestHead, parts: &Parts) -> Result<Option<Mcp>, Ambiguous> {
-    let Some(is_enforced) = expects_mcp(J::rules(settings), parts.target())? else { return Ok(None) };
-    let fields: Vec<(&[u8], &[u8])> = request.fields().iter().collect();
-    let head = Head {
-        method: &parts.method,
-        is_upgrade: request.is_upgrade(),
-        has_body: !request.ends_with_headers(),
-        fields: &fields,
-    };
-    Ok(Some(Mcp { is_enforced, opening: Some(J::common(settings).endpoint.open(&head)) }))
-}
-
-/// Whether a rule on this host and path looks at operations, and whether one that does is enforced.
-///
-/// An endpoint of MCP is asked for by its own path: a server that takes `/MCP` or `/mcp/` for `/mcp` would do what an
-/// enforcing rule is about without being seen. Where both are endpoints, there is a rule for each, as close.
-///
-/// # Errors
-/// [`Ambiguous`] for another spelling of an endpoint's path, and as [`crate::matching::Match::captures`].
-fn expects_mcp<S>(rules: &[Rule<S>], target: Target<'_>) -> Result<Option<bool>, Ambiguous> {
-    let (mut expected, mut meant, mut near) = (None, None, None);
-    for Rule { matches, mode, .. } in rules {
-        let is_meant = matches.expects_mcp(target)?;
-        if is_meant {
-            expected = Some(*mode == Mode::Enforce || expected.unwrap_or(false));
-        }
-        if *mode == Mode::Enforce && (is_meant || matches.nearly_expects_mcp(target)) {
-            let closeness = Some(matches.closeness_to_endpoint());
-            meant = if is_meant { meant.max(closeness) } else { meant };
-            near = near.max(closeness);
-        }
-    }
-    if near > meant { Err(Ambiguous) } else { Ok(expected) }
-}
-
 fn with_token<J: Judge>(
     settings: &J::Settings,
-    shared: &mut Shared<J::Memory>,
+    shared: &mut Shared<J::Shared>,
     mut about: Box<About<J::Kept>>,
     reading: Reading,
     now: UnixTime,
@@ -447,7 +284,7 @@ fn with_token<J: Judge>(
 
 fn with_exchange<J: Judge>(
     settings: &J::Settings,
-    shared: &mut Shared<J::Memory>,
+    shared: &mut Shared<J::Shared>,
     about: Box<About<J::Kept>>,
     presented: Presented,
     exchange: Result<Exchange, Fault>,
@@ -464,34 +301,9 @@ fn with_exchange<J: Judge>(
     conclude::<J>(settings, shared, Box::new(case), now)
 }
 
-/// What is known of a request in MCP.
-#[derive(Debug, Default)]
-struct Known {
-    exchange: Option<Exchange>,
-    /// Why it could not be read as one of MCP, although rules in shadow mode would have wanted to know.
-    unread: Option<&'static str>,
-}
-
-impl Known {
-    fn operations(&self) -> &[Operation] {
-        self.exchange.as_ref().map(|exchange| exchange.operations.as_slice()).unwrap_or_default()
-    }
-
-    /// While the upstream is at work, nobody needs them, and they may be large.
-    fn forget_arguments(&mut self) {
-        for operation in self.exchange.iter_mut().flat_map(|exchange| &mut exchange.operations) {
-            operation.arguments = None;
-        }
-    }
-
-    fn id(&self) -> Option<&RequestId> {
-        self.exchange.as_ref().and_then(Exchange::id)
-    }
-}
-
 fn conclude<J: Judge>(
     settings: &J::Settings,
-    shared: &mut Shared<J::Memory>,
+    shared: &mut Shared<J::Shared>,
     mut case: Box<Case<J::Kept>>,
     now: UnixTime,
 ) -> Step<WaitingOf<J>> {

@@ -114,7 +114,7 @@ impl Introspection {
         }
     }
 
-    /// See [`crate::policy::Policy::crypto`].
+    /// See [`crate::background::Background::crypto`].
     #[must_use]
     pub const fn crypto(&self) -> CryptoChoice {
         match self.signing {
@@ -123,17 +123,17 @@ impl Introspection {
         }
     }
 
-    /// See [`crate::policy::Policy::equip`].
+    /// See [`crate::background::Background::equip`].
     pub fn equip(&mut self, crypto: Crypto) {
         self.issuers.equip(crypto);
     }
 
-    /// See [`crate::policy::Policy::upkeep`].
+    /// See [`crate::background::Background::upkeep`].
     pub fn upkeep(&self, learned: &mut Learned, now: UnixTime) -> Vec<Callout> {
         self.issuers.upkeep(&mut learned.keys, now)
     }
 
-    /// See [`crate::policy::Policy::learn`].
+    /// See [`crate::background::Background::learn`].
     pub fn learn(&self, learned: &mut Learned, key: &str, outcome: CalloutOutcome<'_>, now: UnixTime) -> Vec<Note> {
         if !key.starts_with(&self.flight_prefix()) {
             return self.issuers.learn(&mut learned.keys, key, outcome, now);

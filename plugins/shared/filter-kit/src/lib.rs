@@ -5,6 +5,7 @@
 //! the proxy; the SDK is a dependency on wasm alone, so a policy that touches the proxy does not compile natively.
 
 pub mod audit;
+pub mod background;
 pub mod cors;
 pub mod crypto;
 pub mod fields;

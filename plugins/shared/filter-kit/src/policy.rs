@@ -5,12 +5,11 @@ use std::{borrow::Cow, time::Duration};
 use oauth_core::{
     config::Problems,
     denial::{Denial, Reason},
-    jose::Crypto,
     time::UnixTime,
 };
 
 use crate::{
-    crypto::CryptoChoice,
+    background::Background,
     fields::Fields,
     request::RequestHead,
     single_use::{Spent, Use},
@@ -30,7 +29,7 @@ pub enum Step<W> {
     /// Ask a cluster, then [`Policy::resume`] with its answer.
     Call(Callout, W),
     /// Note the first of these uses that is still there, then [`Policy::resume`] with what became of it. For who asks for
-    /// it, [`Policy::needs_own_vm`] must be true.
+    /// it, [`Background::needs_own_vm`] must be true.
     Spend(Vec<Use>, W),
     /// Wait for the whole body of at most `limit` bytes, then [`Policy::resume`] with it.
     ReadBody {
@@ -62,28 +61,20 @@ pub enum Input<'a> {
     Body(&'a [u8]),
     /// The end of a callout.
     Callout(CalloutOutcome<'a>),
-    /// Another worker has made the call, and [`Policy::adopt`] took in what it published.
+    /// Another worker has made the call, and [`Background::adopt`] took in what it published.
     Adopted,
     /// What became of a use.
     Spent(Spent),
 }
 
 /// The decision core of a filter. It sees no proxy, no clock and no randomness: all of that comes in.
-pub trait Policy: 'static {
+pub trait Policy: Background {
     /// The filter's name as metrics and logs show it, in snake_case.
     const NAME: &'static str;
 
     /// Keys of the filter state that this filter alone may write, each once for a request. They are declared
     /// read-only; a filter whose declaration the proxy refuses does not load.
     const READ_ONLY_STATE: &'static [&'static str] = &[];
-
-    /// What the configuration says; never changes.
-    type Settings: 'static;
-
-    /// What the root context has learned and all streams of a worker share: keys, caches. It lives and ends with
-    /// its configuration. An addition to the design's trait: keys come by callout, so they cannot be settings, and
-    /// a cache in a static would outlive its configuration.
-    type Shared: 'static;
 
     /// What a request remembers while it waits.
     type Waiting: 'static;
@@ -102,11 +93,6 @@ pub trait Policy: 'static {
     /// The properties to read for each request, before any edit; see [`RequestHead::property`].
     fn properties(_settings: &Self::Settings) -> &[PropertyPath] {
         &[]
-    }
-
-    /// Whether the filter notes single uses: then it does not load without a VM id.
-    fn needs_own_vm(_settings: &Self::Settings) -> bool {
-        false
     }
 
     /// Judges a request by its head.
@@ -133,42 +119,6 @@ pub trait Policy: 'static {
         Denial::plain(reason).into()
     }
 
-    /// Takes in the end of a shared callout, before the requests that wait for it resume. Out: what to log.
-    fn learn(
-        _settings: &Self::Settings,
-        _shared: &mut Self::Shared,
-        _key: &str,
-        _outcome: CalloutOutcome<'_>,
-        _now: UnixTime,
-    ) -> Vec<Note> {
-        Vec::new()
-    }
-
-    /// What other workers may have of the callout that [`Policy::learn`] just heard the end of, if it goes
-    /// [`Callout::across_workers`]: any module with the same VM id can read it and replace it, so it must be sealed.
-    /// `nonce` was never given before. `None`: nothing.
-    fn publish(
-        _settings: &Self::Settings,
-        _shared: &mut Self::Shared,
-        _key: &str,
-        _nonce: [u8; 24],
-        _now: UnixTime,
-    ) -> Option<Vec<u8>> {
-        None
-    }
-
-    /// Takes in what another worker has published, or somebody else has put there. Out: whether it serves; if not, the
-    /// call is made here.
-    fn adopt(
-        _settings: &Self::Settings,
-        _shared: &mut Self::Shared,
-        _key: &str,
-        _sealed: &[u8],
-        _now: UnixTime,
-    ) -> bool {
-        false
-    }
-
     /// Judges the head of the answer to a request that was let go on by [`Step::AllowAndWatch`].
     fn answered(
         _settings: &Self::Settings,
@@ -179,19 +129,6 @@ pub trait Policy: 'static {
     ) -> Answered {
         Answered::Replace(Denial::plain(Reason::InternalFault).into())
     }
-
-    /// The shared callouts that are due now, asked for at configure and at every tick. Each must have a key.
-    fn upkeep(_settings: &Self::Settings, _shared: &mut Self::Shared, _now: UnixTime) -> Vec<Callout> {
-        Vec::new()
-    }
-
-    /// Who is to verify signatures. A policy that verifies none needs no proxy for it.
-    fn crypto(_settings: &Self::Settings) -> CryptoChoice {
-        CryptoChoice::Guest
-    }
-
-    /// Takes in who verifies signatures, once the proxy was tried; before the first request.
-    fn equip(_settings: &mut Self::Settings, _crypto: Crypto) {}
 }
 
 /// The path of a property, as the proxy takes it: its parts joined by NUL.
@@ -296,10 +233,10 @@ pub struct Response {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Callout {
     /// With a key the callout is shared: one flight for all streams of a worker, started by the root context, and
-    /// [`Policy::learn`] hears of it. Without one it belongs to its stream.
+    /// [`Background::learn`] hears of it. Without one it belongs to its stream.
     pub key: Option<String>,
     /// Of a callout with a key: one worker of the proxy makes it, and the others wait for a while for what that one
-    /// publishes; see [`Policy::publish`]. It saves calls and guarantees nothing.
+    /// publishes; see [`Background::publish`]. It saves calls and guarantees nothing.
     pub across_workers: bool,
     /// The cluster's name in the proxy's configuration.
     pub cluster: String,

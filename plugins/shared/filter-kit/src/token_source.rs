@@ -183,20 +183,20 @@ impl TokenSource {
         Learned(self.proving().map(Proving::nothing_learned))
     }
 
-    /// Who is to verify signatures; see [`crate::policy::Policy::crypto`].
+    /// Who is to verify signatures; see [`crate::background::Background::crypto`].
     #[must_use]
     pub fn crypto(&self) -> CryptoChoice {
         self.proving().map_or(CryptoChoice::Guest, Proving::crypto)
     }
 
-    /// Says who verifies signatures from now on; see [`crate::policy::Policy::equip`].
+    /// Says who verifies signatures from now on; see [`crate::background::Background::equip`].
     pub fn equip(&mut self, crypto: Crypto) {
         if let Way::Prove(proving) = &mut self.way {
             proving.equip(crypto);
         }
     }
 
-    /// Takes in the end of a shared callout; see [`crate::policy::Policy::learn`].
+    /// Takes in the end of a shared callout; see [`crate::background::Background::learn`].
     pub fn learn(&self, learned: &mut Learned, key: &str, outcome: CalloutOutcome<'_>, now: UnixTime) -> Vec<Note> {
         match (self.proving(), &mut learned.0) {
             (Some(proving), Some(learned)) => proving.learn(learned, key, outcome, now),
@@ -204,7 +204,7 @@ impl TokenSource {
         }
     }
 
-    /// The callouts that are due; see [`crate::policy::Policy::upkeep`].
+    /// The callouts that are due; see [`crate::background::Background::upkeep`].
     pub fn upkeep(&self, learned: &mut Learned, now: UnixTime) -> Vec<Callout> {
         match (self.proving(), &mut learned.0) {
             (Some(proving), Some(learned)) => proving.upkeep(learned, now),
