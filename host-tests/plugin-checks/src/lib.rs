@@ -1,6 +1,9 @@
 //! What the unit tests of every plugin check alike: its configuration's mistakes, its schema, and that its README names
-//! what it answers. Everything here panics where a test is to fail.
+//! what it answers; and dice for tests at random. Everything here panics where a test is to fail.
 
+mod dice;
+
+pub use dice::Dice;
 use oauth_core::config::Problems;
 use serde_json::Value;
 

@@ -4,7 +4,6 @@
 #![expect(
     clippy::unwrap_used,
     clippy::indexing_slicing,
-    clippy::arithmetic_side_effects,
     reason = "a helper of a test fails by panicking, as the test does"
 )]
 
@@ -17,11 +16,12 @@ use filter_kit::{
     request::{Property, RequestHead},
 };
 use oauth_core::time::UnixTime;
+use plugin_checks::Dice;
 use rar_enforcement::RarEnforcement;
 use serde_json::{Value, json};
 
 use model::{Rule, Sent, passes};
-use random::{Dice, details, rule, sent, written};
+use random::{details, rule, sent, written};
 
 const NOW: i64 = 1_900_000_000;
 const RESOURCE: &str = "https://tools.example";
@@ -40,7 +40,7 @@ fn head(sent: &Sent, left: &Value) -> RequestHead {
 
 #[test]
 fn what_passes_is_what_a_simple_model_lets_pass() {
-    let mut dice = Dice(0x5eed_0005);
+    let mut dice = Dice::new(0x5eed_0005);
     let (mut configurations, mut allowed, mut denied) = (0, 0, 0);
     while configurations < 800 {
         let rules: Vec<Rule> = (0..=dice.roll(4)).map(|_| rule(&mut dice)).collect();

@@ -1,27 +1,12 @@
 //! Rules, details and requests at random.
 
+use plugin_checks::Dice;
 use serde_json::{Value, json};
 
 use super::{
     RESOURCE,
     model::{About, Rule, Sent},
 };
-
-/// A fixed sequence (xorshift), so that a failure can be repeated.
-pub(crate) struct Dice(pub(crate) u64);
-
-impl Dice {
-    pub(crate) fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from((self.0 >> 33) % sides as u64).unwrap()
-    }
-
-    pub(crate) fn pick<T: Clone>(&mut self, from: &[T]) -> T {
-        from[self.roll(from.len())].clone()
-    }
-}
 
 const FIELDS: [(&str, [&str; 2]); 3] =
     [("file", ["actions", "identifier"]), ("tree", ["actions", "root"]), ("payment", ["currency", "max"])];

@@ -3,45 +3,30 @@
 use std::fmt;
 
 use mcp_core::{Endpoint, Exchange, Kind, Operation, Origins, Reads, Target};
+use plugin_checks::Dice;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 
 use super::*;
 
-/// A fixed sequence (xorshift), so that a failure can be repeated.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % sides as u64).unwrap()
-    }
-
-    fn pick<'p, T: ?Sized>(&mut self, from: &[&'p T]) -> &'p T {
-        from[self.roll(from.len())]
-    }
-
-    /// A few edits: pieces replaced, inserted, removed or doubled.
-    fn mutate(&mut self, bytes: &mut Vec<u8>, pieces: &[&str]) {
-        for _ in 0..=self.roll(3) {
-            let at = self.roll(bytes.len() + 1);
-            let piece = self.pick(pieces).as_bytes();
-            let end = (at + self.roll(30)).min(bytes.len());
-            match self.roll(5) {
-                0 => drop(bytes.splice(at..at, piece.iter().copied())),
-                1 => drop(bytes.splice(at..end, piece.iter().copied())),
-                2 => drop(bytes.drain(at..end)),
-                3 => {
-                    let doubled = bytes[at..end].to_vec();
-                    drop(bytes.splice(at..at, doubled));
-                }
-                _ => {
-                    // Where a member may begin, so that the result is often JSON.
-                    let Some(brace) = bytes.iter().skip(at).position(|byte| *byte == b'{') else { continue };
-                    let member = format!("{}:{},", self.pick(NAMES), self.pick(VALUES));
-                    drop(bytes.splice(at + brace + 1..at + brace + 1, member.into_bytes()));
-                }
+/// A few edits: pieces replaced, inserted, removed or doubled.
+fn mutate(dice: &mut Dice, bytes: &mut Vec<u8>, pieces: &[&str]) {
+    for _ in 0..=dice.roll(3) {
+        let at = dice.roll(bytes.len() + 1);
+        let piece = dice.pick(pieces).as_bytes();
+        let end = (at + dice.roll(30)).min(bytes.len());
+        match dice.roll(5) {
+            0 => drop(bytes.splice(at..at, piece.iter().copied())),
+            1 => drop(bytes.splice(at..end, piece.iter().copied())),
+            2 => drop(bytes.drain(at..end)),
+            3 => {
+                let doubled = bytes[at..end].to_vec();
+                drop(bytes.splice(at..at, doubled));
+            }
+            _ => {
+                // Where a member may begin, so that the result is often JSON.
+                let Some(brace) = bytes.iter().skip(at).position(|byte| *byte == b'{') else { continue };
+                let member = format!("{}:{},", dice.pick(NAMES), dice.pick(VALUES));
+                drop(bytes.splice(at + brace + 1..at + brace + 1, member.into_bytes()));
             }
         }
     }
@@ -292,14 +277,14 @@ fn check_headers(exchange: &Exchange, sent: &Sent) {
 /// MCP-02, MCP-03, MCP-10, SMG-08, SMG-09, SMG-10
 #[test]
 fn whatever_passes_is_read_alike_by_every_server() {
-    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let mut dice = Dice::new(0x9e37_79b9_7f4a_7c15);
     let seeds = seeds();
     let head_only = Endpoint { reads: Reads::HeadOnly, ..Endpoint::default() };
     let (mut passed, mut refused) = (0, 0);
     for round in 0..24_000 {
         let mut sent = seeds[round % seeds.len()].clone();
         if dice.roll(4) != 0 {
-            dice.mutate(&mut sent.body, PIECES);
+            mutate(&mut dice, &mut sent.body, PIECES);
         }
         if dice.roll(3) == 0 {
             let names =
@@ -342,7 +327,7 @@ fn whatever_passes_is_read_alike_by_every_server() {
 
 #[test]
 fn random_heads_and_bodies_never_panic() {
-    let mut dice = Dice(0x2545_f491_4f6c_dd1d);
+    let mut dice = Dice::new(0x2545_f491_4f6c_dd1d);
     let endpoint = Endpoint { origins: Origins::default(), ..Endpoint::default() };
     for _ in 0..20_000 {
         let mut bytes = |most: usize| (0..dice.roll(most)).map(|_| dice.roll(256) as u8).collect::<Vec<u8>>();

@@ -5,44 +5,29 @@ use oauth_core::discovery::{candidates, process_metadata};
 use oauth_core::requirement::{Facts, RawRequirement, source_ip};
 use oauth_core::resource_metadata::{RawResourceMetadata, well_known_url};
 use oauth_core::{HttpsUrl, KeySet, Reason, TokenKind, Unverified, config, json};
+use plugin_checks::Dice;
 use serde_json::json;
 
 use crate::issuing::*;
 
-/// A fixed sequence (xorshift), so that a failure can be repeated.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0 % sides as u64).unwrap()
-    }
-
-    fn bytes(&mut self, most: usize) -> Vec<u8> {
-        (0..self.roll(most)).map(|_| self.roll(256) as u8).collect()
-    }
-
-    /// A few edits: replaced, inserted, removed or doubled bytes.
-    fn mutate(&mut self, original: &[u8], alphabet: &[u8]) -> Vec<u8> {
-        let mut bytes = original.to_vec();
-        for _ in 0..=self.roll(3) {
-            let at = self.roll(bytes.len());
-            let byte = alphabet[self.roll(alphabet.len())];
-            match self.roll(4) {
-                0 => bytes[at] = byte,
-                1 => bytes.insert(at, byte),
-                2 if bytes.len() > 1 => drop(bytes.remove(at)),
-                _ => {
-                    let end = (at + self.roll(40)).min(bytes.len());
-                    let piece = bytes[at..end].to_vec();
-                    bytes.splice(at..at, piece);
-                }
+/// A few edits: replaced, inserted, removed or doubled bytes.
+fn mutate(dice: &mut Dice, original: &[u8], alphabet: &[u8]) -> Vec<u8> {
+    let mut bytes = original.to_vec();
+    for _ in 0..=dice.roll(3) {
+        let at = dice.roll(bytes.len());
+        let byte = alphabet[dice.roll(alphabet.len())];
+        match dice.roll(4) {
+            0 => bytes[at] = byte,
+            1 => bytes.insert(at, byte),
+            2 if bytes.len() > 1 => drop(bytes.remove(at)),
+            _ => {
+                let end = (at + dice.roll(40)).min(bytes.len());
+                let piece = bytes[at..end].to_vec();
+                bytes.splice(at..at, piece);
             }
         }
-        bytes
     }
+    bytes
 }
 
 const SEGMENT: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ \n";
@@ -50,7 +35,7 @@ const JSON: &[u8] = b"{}[]\":,.0123456789eE+-truefalsenull\\u \t\n\x00\xff\xc3\x
 
 #[test]
 fn random_bytes_never_panic_and_never_pass() {
-    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let mut dice = Dice::new(0x9e37_79b9_7f4a_7c15);
     for _ in 0..20_000 {
         let bytes = dice.bytes(200);
         let _ = json::parse(&bytes, json::MAX_DEPTH);
@@ -66,22 +51,22 @@ fn random_bytes_never_panic_and_never_pass() {
 /// JWT-12, JWT-13
 #[test]
 fn a_mutated_token_is_refused() {
-    let mut dice = Dice(0x2545_f491_4f6c_dd1d);
+    let mut dice = Dice::new(0x2545_f491_4f6c_dd1d);
     let token = token_of(&claims());
     assert!(verify_rfc9068(&token).is_ok());
     for _ in 0..3000 {
-        let mutated = String::from_utf8(dice.mutate(token.as_bytes(), SEGMENT)).unwrap();
+        let mutated = String::from_utf8(mutate(&mut dice, token.as_bytes(), SEGMENT)).unwrap();
         assert!(mutated == token || verify_rfc9068(&mutated).is_err(), "{mutated}");
     }
 }
 
 #[test]
 fn mutated_headers_and_claims_never_panic_even_when_signed() {
-    let mut dice = Dice(0xd1b5_4a32_d192_ed03);
+    let mut dice = Dice::new(0xd1b5_4a32_d192_ed03);
     let (header, claims) = (header().to_string(), claims().to_string());
     for _ in 0..1500 {
-        let mutated_header = dice.mutate(header.as_bytes(), JSON);
-        let mutated_claims = dice.mutate(claims.as_bytes(), JSON);
+        let mutated_header = mutate(&mut dice, header.as_bytes(), JSON);
+        let mutated_claims = mutate(&mut dice, claims.as_bytes(), JSON);
         for (header, claims) in
             [(mutated_header.as_slice(), claims.as_bytes()), (header.as_bytes(), mutated_claims.as_slice())]
         {
@@ -104,12 +89,12 @@ fn mutated_headers_and_claims_never_panic_even_when_signed() {
 /// signature the verdict is never that it is bad, whatever the claims are.
 #[test]
 fn a_good_signature_is_never_called_bad_because_of_the_claims() {
-    let mut dice = Dice(0x853c_49e6_748f_ea9b);
+    let mut dice = Dice::new(0x853c_49e6_748f_ea9b);
     let header = header_with(json!({"alg": "EdDSA", "kid": "ed"})).to_string();
     let claims = claims_with(json!({"nbf": 1.5, "nonce": "n", "kid": "x", "extra": [1, {"a": null}]})).to_string();
     let mut parsed = 0;
     for _ in 0..4000 {
-        let mutated = dice.mutate(claims.as_bytes(), JSON);
+        let mutated = mutate(&mut dice, claims.as_bytes(), JSON);
         let result = verify_rfc9068(&sign_raw(Key::Ed25519, "EdDSA", header.as_bytes(), &mutated));
         assert_ne!(result.as_ref().err(), Some(&Reason::SignatureInvalid), "{}", String::from_utf8_lossy(&mutated));
         parsed += usize::from(!matches!(result, Err(Reason::TokenMalformed)));
@@ -119,14 +104,14 @@ fn a_good_signature_is_never_called_bad_because_of_the_claims() {
 
 #[test]
 fn mutated_key_sets_never_panic() {
-    let mut dice = Dice(0xda94_2042_e4dd_58b5);
+    let mut dice = Dice::new(0xda94_2042_e4dd_58b5);
     let document = json!({"keys": [
         Key::Rsa.jwk_with(json!({"kid": "k1"})), Key::P256.jwk_with(json!({"kid": "k2"})), Key::P384.jwk(), Key::Ed25519.jwk(),
     ]})
     .to_string();
     let token = token_of(&claims());
     for _ in 0..1500 {
-        if let Ok(keys) = KeySet::parse(&dice.mutate(document.as_bytes(), SEGMENT)) {
+        if let Ok(keys) = KeySet::parse(&mutate(&mut dice, document.as_bytes(), SEGMENT)) {
             let _ = verify(&token, &rfc9068(), &keys);
         }
     }
@@ -134,11 +119,11 @@ fn mutated_key_sets_never_panic() {
 
 #[test]
 fn mutated_urls_never_panic_and_never_leave_their_host() {
-    let mut dice = Dice(0x5851_f42d_4c95_7f2d);
+    let mut dice = Dice::new(0x5851_f42d_4c95_7f2d);
     let alphabet = "ab0:/?#@[]%.-_\\ \"{}~é\0\n".as_bytes();
     let mut accepted = 0;
     for _ in 0..20_000 {
-        let bytes = dice.mutate(b"https://as.example:8443/t1/a?x=%2F", alphabet);
+        let bytes = mutate(&mut dice, b"https://as.example:8443/t1/a?x=%2F", alphabet);
         let text = String::from_utf8_lossy(&bytes);
         let _ = source_ip(&text);
         let Some(url) = HttpsUrl::parse(&text) else {
@@ -160,7 +145,7 @@ fn mutated_urls_never_panic_and_never_leave_their_host() {
 
 #[test]
 fn mutated_configuration_and_metadata_never_panic_and_never_open() {
-    let mut dice = Dice(0x2545_f491_4f6c_dd1d);
+    let mut dice = Dice::new(0x2545_f491_4f6c_dd1d);
     let block = json!({
         "scopes": ["a"], "clients": ["agent-1"], "roles": ["r"], "claims": [{"pointer": "/a~1b/0", "any_of": ["x", 1, true]}],
         "subject_equals": ["{path.user}", "bob"], "source_cidrs": ["10.0.0.0/8", "::/0"],
@@ -172,16 +157,16 @@ fn mutated_configuration_and_metadata_never_panic_and_never_open() {
     let own = verify_rfc9068(&token_of(&claims_with(json!({"sub": "agent-1"})))).unwrap();
     assert_eq!(own.kind(), TokenKind::Application);
     for _ in 0..5000 {
-        let (raw, mut problems) = config::read::<RawRequirement>(&dice.mutate(block.as_bytes(), JSON));
+        let (raw, mut problems) = config::read::<RawRequirement>(&mutate(&mut dice, block.as_bytes(), JSON));
         if let Some(requirement) = raw.map(|raw| raw.settings("require", &mut problems)) {
             assert_eq!(requirement.check(&own, &Facts::default()), Err(Reason::TokenKindNotAllowed));
         }
-        let (raw, mut problems) = config::read::<RawResourceMetadata>(&dice.mutate(served.as_bytes(), JSON));
+        let (raw, mut problems) = config::read::<RawResourceMetadata>(&mutate(&mut dice, served.as_bytes(), JSON));
         let metadata = raw.and_then(|raw| raw.settings(RESOURCE, "metadata", &mut problems));
         if let Some(metadata) = metadata {
             assert!(json::parse_object(metadata.document().as_bytes(), 3).unwrap()["resource"] == RESOURCE);
         }
-        if let Ok(metadata) = process_metadata(&dice.mutate(found.as_bytes(), JSON), ISSUER) {
+        if let Ok(metadata) = process_metadata(&mutate(&mut dice, found.as_bytes(), JSON), ISSUER) {
             assert!(metadata.jwks_uri.as_str().starts_with("https://"));
         }
     }

@@ -1,31 +1,17 @@
 //! What holds for every grant and every rule, tried at random.
 
+use plugin_checks::Dice;
+
 use super::*;
 
-/// A fixed sequence (xorshift), so that a failure can be repeated.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        usize::try_from(self.0.checked_rem(sides as u64).unwrap()).unwrap()
-    }
-
-    fn pick<'v>(&mut self, values: &'v [Value]) -> &'v Value {
-        &values[self.roll(values.len())]
-    }
-
-    fn object(&mut self, fields: &[(&str, Vec<Value>)]) -> serde_json::Map<String, Value> {
-        let mut object = serde_json::Map::new();
-        for (name, values) in fields {
-            if self.roll(3) > 0 {
-                object.insert((*name).to_owned(), self.pick(values).clone());
-            }
+fn object(dice: &mut Dice, fields: &[(&str, Vec<Value>)]) -> serde_json::Map<String, Value> {
+    let mut object = serde_json::Map::new();
+    for (name, values) in fields {
+        if dice.roll(3) > 0 {
+            object.insert((*name).to_owned(), dice.pick(values));
         }
-        object
     }
+    object
 }
 
 /// A type with a field of each comparator, and values that can be required of it.
@@ -72,21 +58,21 @@ fn wide_grants(types: &Types, objects: &[serde_json::Map<String, Value>], wanted
 #[test]
 fn a_declared_field_that_the_rule_does_not_require_turns_allow_into_deny() {
     let (types, fields) = wide();
-    let mut dice = Dice(0x9e37_79b9_7f4a_7c15);
+    let mut dice = Dice::new(0x9e37_79b9_7f4a_7c15);
     let mut allowed = 0;
     for _ in 0..10_000 {
-        let mut require = dice.object(&fields);
+        let mut require = object(&mut dice, &fields);
         let field = dice.roll(fields.len());
         require.remove(fields[field].0);
         if require.is_empty() {
             continue;
         }
         let wanted = wide_wanted(&types, &require);
-        let object = if dice.roll(2) == 0 { require.clone() } else { dice.object(&fields) };
+        let object = if dice.roll(2) == 0 { require.clone() } else { object(&mut dice, &fields) };
         if wide_grants(&types, std::slice::from_ref(&object), &wanted) {
             allowed += 1;
             let mut more = object.clone();
-            more.insert(fields[field].0.to_owned(), dice.pick(&fields[field].1).clone());
+            more.insert(fields[field].0.to_owned(), dice.pick(&fields[field].1));
             assert!(!wide_grants(&types, &[more], &wanted), "{object:?} {require:?}");
             let mut more = object.clone();
             more.insert("undeclared".to_owned(), json!(1));
@@ -103,21 +89,22 @@ fn a_declared_field_that_the_rule_does_not_require_turns_allow_into_deny() {
 #[test]
 fn a_restriction_more_never_allows_more() {
     let (types, fields) = wide();
-    let mut dice = Dice(0x2545_f491_4f6c_dd1d);
+    let mut dice = Dice::new(0x2545_f491_4f6c_dd1d);
     let (mut allowed, mut denied) = (0, 0);
     for _ in 0..10_000 {
-        let require = dice.object(&fields);
+        let require = object(&mut dice, &fields);
         if require.is_empty() {
             continue;
         }
         let wanted = wide_wanted(&types, &require);
-        let (one, two) = (dice.object(&fields), if dice.roll(2) == 0 { require.clone() } else { dice.object(&fields) });
+        let (one, two) =
+            (object(&mut dice, &fields), if dice.roll(2) == 0 { require.clone() } else { object(&mut dice, &fields) });
         let objects = [one, two];
         let before = wide_grants(&types, &objects, &wanted);
         let mut restricted = objects.clone();
         let (at, field) = (dice.roll(2), dice.roll(fields.len() + 3));
         let (name, value) = match fields.get(field) {
-            Some((name, values)) => (*name, dice.pick(values).clone()),
+            Some((name, values)) => (*name, dice.pick(values)),
             None => (["locations", "undeclared", "note"][field - fields.len()], json!(["https://other.example"])),
         };
         if restricted[at].contains_key(name) {
@@ -138,14 +125,14 @@ fn a_restriction_more_never_allows_more() {
 #[test]
 fn the_order_of_members_decides_nothing() {
     let (types, fields) = wide();
-    let mut dice = Dice(0xd1b5_4a32_d192_ed03);
+    let mut dice = Dice::new(0xd1b5_4a32_d192_ed03);
     for _ in 0..2_000 {
-        let require = dice.object(&fields);
+        let require = object(&mut dice, &fields);
         if require.is_empty() {
             continue;
         }
         let wanted = wide_wanted(&types, &require);
-        let object = if dice.roll(2) == 0 { require.clone() } else { dice.object(&fields) };
+        let object = if dice.roll(2) == 0 { require.clone() } else { object(&mut dice, &fields) };
         let mut members: Vec<String> =
             object.iter().map(|(name, value)| format!("{}:{value}", Value::from(name.as_str()))).collect();
         members.push(r#""type":"t""#.to_owned());
