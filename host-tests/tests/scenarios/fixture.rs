@@ -1,7 +1,14 @@
 //! The standard fixture of the scenarios: one resource, one issuer, its keys, and good tokens.
 
-use fourleg_harness::{Gateway, Runner, Running, plugin};
-use fourleg_lab::mint::{Algorithm, Mint, Token, jwks, key};
+use std::{net::SocketAddr, time::Duration};
+
+use fourleg_harness::{Gateway, Request, Runner, Running, plugin};
+use fourleg_lab::{
+    envoy::{Bootstrap, Config, RunningEnvoy, WasmFilter, launch, provision, target_dir},
+    mint::{Algorithm, Mint, Token, jwks, key},
+    raw_client,
+    wire::{WireRequest, WireResponse},
+};
 use serde_json::{Value, json};
 
 /// The resource.
@@ -51,4 +58,34 @@ pub fn serve(runner: &dyn Runner) -> Box<dyn Running> {
 /// A good token for `R` with the scope `tools:read`, by the gateway's clock.
 pub fn good(gateway: &dyn Running) -> Token {
     Mint::new(I, R).at(gateway.now()).access_token().scope("tools:read")
+}
+
+/// `token` of a filter behind [`behind_jwt_authn`].
+pub fn of_jwt_authn() -> Value {
+    json!({"source": "jwt_authn", "payload_key": "payload", "payload_header": "x-payload", "resource": R})
+}
+
+/// Envoy with its own `jwt_authn`, and one of our filters behind it.
+pub fn behind_jwt_authn(name: &str, config: &Value, upstream: SocketAddr) -> RunningEnvoy {
+    let provider = json!({
+        "issuer": I, "local_jwks": {"inline_string": public_keys().to_string()}, "forward": true,
+        "forward_payload_header": "x-payload", "payload_in_metadata": "payload",
+    });
+    let rules = json!([{"match": {"prefix": "/"}, "requires": {"provider_name": "idp"}}]);
+    let module = target_dir().join(format!("wasm/{name}.wasm"));
+    let bootstrap = Bootstrap::before(upstream)
+        .native_filter(
+            "envoy.filters.http.jwt_authn",
+            "jwt_authn.v3.JwtAuthentication",
+            json!({"providers": {"idp": provider}, "rules": rules}),
+        )
+        .filter(WasmFilter::new(name, module, config.to_string()).vm_id(name));
+    launch(&provision(&|_| {}).unwrap(), &Config::Json(bootstrap.to_json()), 1).unwrap()
+}
+
+/// Sends a request without body.
+pub fn send(envoy: &RunningEnvoy, request: Request) -> WireResponse {
+    let Request { method, path, authority, headers, .. } = request;
+    let wire = WireRequest { method, path, authority, headers, ..WireRequest::default() };
+    raw_client::send(envoy.address(), &wire, Duration::from_secs(10)).unwrap()
 }

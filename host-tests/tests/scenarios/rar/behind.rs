@@ -102,48 +102,21 @@ scenarios! {
 
 /// The native filter, which only a real Envoy has.
 mod alone_on_envoy {
-    use std::time::Duration;
-
-    use fourleg_lab::{
-        echo_upstream::EchoUpstream,
-        envoy::{Bootstrap, Config, WasmFilter, launch, provision, target_dir},
-        mint::Mint,
-        raw_client, unix_now,
-        wire::WireRequest,
-    };
+    use fourleg_lab::{echo_upstream::EchoUpstream, mint::Mint, unix_now};
 
     use super::*;
-    use crate::fixture::public_keys;
+    use crate::fixture::{behind_jwt_authn, of_jwt_authn, send};
 
     #[test]
     fn behind_the_native_jwt_authn_one_file_is_read_and_no_other() {
         let upstream = EchoUpstream::start().unwrap();
-        let provider = json!({
-            "issuer": I, "local_jwks": {"inline_string": public_keys().to_string()}, "forward": true,
-            "forward_payload_header": "x-payload", "payload_in_metadata": "payload",
-        });
-        let rules = json!([{"match": {"prefix": "/"}, "requires": {"provider_name": "idp"}}]);
         let mut ours = config();
-        ours["token"] =
-            json!({"source": "jwt_authn", "payload_key": "payload", "payload_header": "x-payload", "resource": R});
+        ours["token"] = of_jwt_authn();
         ours["types"]["file_access"]["single_use"] = json!(true);
-        let module = target_dir().join("wasm/rar_enforcement.wasm");
-        let filter = WasmFilter::new("rar_enforcement", module, ours.to_string()).vm_id("rar_enforcement");
-        let bootstrap = Bootstrap::before(upstream.address())
-            .native_filter(
-                "envoy.filters.http.jwt_authn",
-                "jwt_authn.v3.JwtAuthentication",
-                json!({"providers": {"idp": provider}, "rules": rules}),
-            )
-            .filter(filter);
-        let envoy = launch(&provision(&|_| {}).unwrap(), &Config::Json(bootstrap.to_json()), 1).unwrap();
+        let envoy = behind_jwt_authn("rar_enforcement", &ours, upstream.address());
         let details = json!([{"type": "file_access", "actions": ["read"], "identifier": "a", "locations": [R]}]);
         let token = Mint::new(I, R).at(unix_now()).access_token().claim("authorization_details", details).sign();
-        let send = |path: &str| {
-            let Request { method, path, authority, headers, .. } = get(path).bearer(&token);
-            let wire = WireRequest { method, path, authority, headers, ..WireRequest::default() };
-            raw_client::send(envoy.address(), &wire, Duration::from_secs(10)).unwrap().status
-        };
+        let send = |path: &str| send(&envoy, get(path).bearer(&token)).status;
         assert_eq!((send("/mcp/b"), send("/mcp/a"), send("/mcp/a")), (401, 200, 401));
         assert_eq!(upstream.received().len(), 1);
     }

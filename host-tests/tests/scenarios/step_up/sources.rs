@@ -106,43 +106,18 @@ scenarios! {
 
 /// The native filter, which only a real Envoy has.
 mod alone_on_envoy {
-    use std::time::Duration;
-
-    use fourleg_lab::{
-        echo_upstream::EchoUpstream,
-        envoy::{Bootstrap, Config, WasmFilter, launch, provision, target_dir},
-        mint::Mint,
-        raw_client, unix_now,
-        wire::{WireRequest, find},
-    };
+    use fourleg_lab::{echo_upstream::EchoUpstream, mint::Mint, unix_now, wire::find};
 
     use super::*;
+    use crate::fixture::{behind_jwt_authn, of_jwt_authn, send};
 
     #[test]
     fn behind_the_native_jwt_authn_a_weak_token_is_challenged_and_a_strong_one_passes() {
         let upstream = EchoUpstream::start().unwrap();
-        let provider = json!({
-            "issuer": I, "local_jwks": {"inline_string": public_keys().to_string()}, "forward": true,
-            "forward_payload_header": "x-payload", "payload_in_metadata": "payload",
-        });
-        let rules = json!([{"match": {"prefix": "/"}, "requires": {"provider_name": "idp"}}]);
-        let source =
-            json!({"source": "jwt_authn", "payload_key": "payload", "payload_header": "x-payload", "resource": R});
-        let module = target_dir().join("wasm/claim_challenge.wasm");
-        let filter = WasmFilter::new("claim_challenge", module, ours(source).to_string()).vm_id("claim_challenge");
-        let bootstrap = Bootstrap::before(upstream.address())
-            .native_filter(
-                "envoy.filters.http.jwt_authn",
-                "jwt_authn.v3.JwtAuthentication",
-                json!({"providers": {"idp": provider}, "rules": rules}),
-            )
-            .filter(filter);
-        let envoy = launch(&provision(&|_| {}).unwrap(), &Config::Json(bootstrap.to_json()), 1).unwrap();
+        let envoy = behind_jwt_authn("claim_challenge", &ours(of_jwt_authn()), upstream.address());
         let send = |path: &str, acr: &str| {
             let token = Mint::new(I, R).at(unix_now()).access_token().claim("acr", acr).sign();
-            let Request { method, path, authority, headers, .. } = get(path).bearer(&token);
-            let wire = WireRequest { method, path, authority, headers, ..WireRequest::default() };
-            raw_client::send(envoy.address(), &wire, Duration::from_secs(10)).unwrap()
+            send(&envoy, get(path).bearer(&token))
         };
         assert_eq!(send("/mcp/a", "mfa").status, 200);
         assert_eq!(send("/mcp/b", "pwd").status, 200);
