@@ -5,7 +5,7 @@ use fourleg_tests::scenarios;
 use serde_json::{Value, json};
 
 use super::{rar, remedy, token, types};
-use crate::fixture::{I, R, config as audience_validation};
+use crate::fixture::{I, R, config as audience_validation, of_jwt_authn};
 
 fn call(amount: u32) -> String {
     format!(
@@ -36,7 +36,7 @@ scenarios! {
     /// RAR-10, RAR-13. The metadata is set by hand here; with the native filter see `alone_on_envoy`.
     fn behind_jwt_authn_the_same_is_granted(runner) {
         let mut ours = config();
-        ours["token"] = json!({"source": "jwt_authn", "payload_key": "payload", "payload_header": "x-payload", "resource": R});
+        ours["token"] = of_jwt_authn();
         let chain = Gateway::chain([rar(ours)]).filter_metadata("envoy.filters.http.jwt_authn", json!({"payload": {"iss": I}}));
         let gateway = runner.start(chain).unwrap();
         let send = |request: Request, details: Value| {
@@ -105,7 +105,7 @@ mod alone_on_envoy {
     use fourleg_lab::{echo_upstream::EchoUpstream, mint::Mint, unix_now};
 
     use super::*;
-    use crate::fixture::{behind_jwt_authn, of_jwt_authn, send};
+    use crate::fixture::{behind_jwt_authn, send};
 
     #[test]
     fn behind_the_native_jwt_authn_one_file_is_read_and_no_other() {

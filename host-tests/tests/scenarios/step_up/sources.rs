@@ -6,7 +6,7 @@ use fourleg_tests::scenarios;
 use serde_json::{Value, json};
 
 use super::{METADATA, claim_challenge, rule, token, with};
-use crate::fixture::{I, R, good, public_keys};
+use crate::fixture::{I, R, good, of_jwt_authn, public_keys};
 
 fn ours(token: Value) -> Value {
     json!({
@@ -73,7 +73,7 @@ scenarios! {
 
     /// The metadata is set by hand here; with the native filter see `alone_on_envoy`.
     fn behind_jwt_authn_the_same_is_required(runner) {
-        let source = json!({"source": "jwt_authn", "payload_key": "payload", "payload_header": "x-payload", "resource": R});
+        let source = of_jwt_authn();
         let metadata = json!({"payload": {"iss": I}});
         let chain = Gateway::chain([claim_challenge(ours(source))]).filter_metadata("envoy.filters.http.jwt_authn", metadata);
         let gateway = runner.start(chain).unwrap();
@@ -109,7 +109,7 @@ mod alone_on_envoy {
     use fourleg_lab::{echo_upstream::EchoUpstream, mint::Mint, unix_now, wire::find};
 
     use super::*;
-    use crate::fixture::{behind_jwt_authn, of_jwt_authn, send};
+    use crate::fixture::{behind_jwt_authn, send};
 
     #[test]
     fn behind_the_native_jwt_authn_a_weak_token_is_challenged_and_a_strong_one_passes() {
