@@ -11,7 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 use serde_path_to_error::Segment;
 
-use crate::json::{self, JsonError};
+use crate::json;
 use by_name::ByName;
 
 /// One mistake in a configuration.
@@ -120,14 +120,14 @@ impl fmt::Display for Problems {
 /// no JSON object at all.
 pub fn read<T: DeserializeOwned>(document: &[u8]) -> (Option<T>, Problems) {
     let mut problems = Problems::default();
-    let mut value = match json::parse(document, json::MAX_DEPTH) {
+    let mut value = match json::parse_told(document, json::MAX_DEPTH) {
         Ok(value @ Value::Object(_)) => value,
         Ok(_) => {
             problems.add("", "is not a JSON object: expected {\"…\": …}");
             return (None, problems);
         }
-        Err(error) => {
-            problems.add("", format!("is not valid JSON ({}): expected one JSON object", told(error, document)));
+        Err(told) => {
+            problems.add("", format!("is not valid JSON ({told}): expected one JSON object"));
             return (None, problems);
         }
     };
@@ -186,19 +186,6 @@ fn refuse_nulls(value: &mut Value, place: &str, problems: &mut Problems) {
             }
         }
         _ => {}
-    }
-}
-
-/// What is wrong with a text, with its place where the parser knows it.
-fn told(error: JsonError, document: &[u8]) -> String {
-    match error {
-        JsonError::NotUtf8 => "it is not UTF-8".to_owned(),
-        JsonError::DuplicateMember => "a member is there twice".to_owned(),
-        JsonError::TooDeep => "it is nested too deep".to_owned(),
-        JsonError::NotAnObject | JsonError::Syntax => match serde_json::from_slice::<serde::de::IgnoredAny>(document) {
-            Err(error) => error.to_string(),
-            Ok(_) => "a number is out of range".to_owned(),
-        },
     }
 }
 
@@ -349,6 +336,27 @@ mod tests {
     enum Mode {
         Enforce,
         Shadow,
+    }
+
+    #[test]
+    fn what_is_no_json_is_told_with_its_line_and_column() {
+        let deep = "[".repeat(40);
+        for (document, told) in [
+            (
+                "{\"name\": \"a\",\n \"list\": [{\"size\": 1, \"si\\u007ae\": 2}]}",
+                "the member \"size\" is there twice at line 2 column",
+            ),
+            ("{\"name\":\n \"a\",}", "trailing comma at line 2 column"),
+            ("{\"name\": 1e999}", "number out of range at line 1 column"),
+            ("{} {}", "trailing characters at line 1 column"),
+            (&*deep, "it is nested too deep at line 1 column"),
+            ("[]", "is not a JSON object"),
+        ] {
+            let [(path, message)] = &*problems(document) else { panic!("{document}") };
+            assert!(path.is_empty() && message.contains(told), "{message}");
+        }
+        let (_, problems) = read::<Raw>(b"{\"name\": \"\xff\"}");
+        assert!(problems.mistakes[0].message.contains("it is not UTF-8"));
     }
 
     fn problems(document: &str) -> Vec<(String, String)> {

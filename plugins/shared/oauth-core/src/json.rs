@@ -38,6 +38,15 @@ pub fn parse(text: &[u8], max_depth: usize) -> Result<Value, JsonError> {
     Value::read(text, max_depth)
 }
 
+/// Like [`parse`], for who may be told what is wrong and where.
+///
+/// # Errors
+/// What is wrong, with line and column. It may quote the text.
+pub(crate) fn parse_told(text: &[u8], max_depth: usize) -> Result<Value, String> {
+    Value::read_told(text, max_depth)
+        .map_err(|(_, error)| error.map_or_else(|| "it is not UTF-8".to_owned(), |error| error.to_string()))
+}
+
 /// Like [`parse`], with every number as its text.
 ///
 /// # Errors

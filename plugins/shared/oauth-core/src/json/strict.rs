@@ -27,12 +27,17 @@ pub(super) trait Tree: Sized {
 
     /// Reads one value and nothing after it.
     fn read(text: &[u8], max_depth: usize) -> Result<Self, JsonError> {
-        let text = std::str::from_utf8(text).map_err(|_| JsonError::NotUtf8)?;
+        Self::read_told(text, max_depth).map_err(|(fault, _)| fault)
+    }
+
+    /// The same. With the fault goes what there is to say of it, with line and column; it may quote the text.
+    fn read_told(text: &[u8], max_depth: usize) -> Result<Self, (JsonError, Option<serde_json::Error>)> {
+        let text = std::str::from_utf8(text).map_err(|_| (JsonError::NotUtf8, None))?;
         let reading = Reading { fault: Cell::new(JsonError::Syntax), numbers: NumberTexts::of(text) };
         let strict = Strict { depth_left: max_depth, reading: &reading, tree: PhantomData };
         let mut deserializer = serde_json::Deserializer::from_str(text);
-        let tree = strict.deserialize(&mut deserializer).map_err(|_| reading.fault.get())?;
-        deserializer.end().map_err(|_| JsonError::Syntax)?;
+        let tree = strict.deserialize(&mut deserializer).map_err(|error| (reading.fault.get(), Some(error)))?;
+        deserializer.end().map_err(|error| (JsonError::Syntax, Some(error)))?;
         Ok(tree)
     }
 }
@@ -102,13 +107,13 @@ impl<T: Tree> Strict<'_, '_, T> {
             Some(depth_left) => Ok(Self { depth_left, ..self }),
             None => {
                 self.reading.fault.set(JsonError::TooDeep);
-                Err(E::custom("too deep"))
+                Err(E::custom("it is nested too deep"))
             }
         }
     }
 
     fn number<E: serde::de::Error>(self, value: serde_json::Number) -> Result<T, E> {
-        T::number(value, &self.reading.numbers).ok_or_else(|| E::custom("no number"))
+        T::number(value, &self.reading.numbers).ok_or_else(|| E::custom("a number is out of range"))
     }
 }
 
@@ -144,7 +149,7 @@ impl<'de, T: Tree> Visitor<'de> for Strict<'_, '_, T> {
     }
 
     fn visit_f64<E: serde::de::Error>(self, value: f64) -> Result<T, E> {
-        self.number(serde_json::Number::from_f64(value).ok_or_else(|| E::custom("not finite"))?)
+        self.number(serde_json::Number::from_f64(value).ok_or_else(|| E::custom("a number is out of range"))?)
     }
 
     fn visit_str<E>(self, value: &str) -> Result<T, E> {
@@ -170,7 +175,7 @@ impl<'de, T: Tree> Visitor<'de> for Strict<'_, '_, T> {
         while let Some(name) = object.next_key::<String>()? {
             if T::has(&members, &name) {
                 self.reading.fault.set(JsonError::DuplicateMember);
-                return Err(A::Error::custom("duplicate member"));
+                return Err(A::Error::custom(format_args!("the member {name:?} is there twice")));
             }
             let value = object.next_value_seed(inner)?;
             T::insert(&mut members, name, value);
