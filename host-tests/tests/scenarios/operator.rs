@@ -1,15 +1,18 @@
 //! What an operator copies: the shipped configuration, and the examples of the READMEs.
 
+mod all_four;
+mod istio;
+
 use std::{fs, path::PathBuf, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use fourleg_harness::{Envoy, Request, Response, Runner, Wasmtime, get, plugin_raw, post};
 use fourleg_lab::{
     echo_upstream::EchoUpstream,
-    envoy::{Config, launch, provision, target_dir, validate},
+    envoy::{Config, RunningEnvoy, launch, provision, target_dir, validate},
     identity_provider::{Client, Endpoint, Fault, IdentityProvider, TokenForm},
     raw_client,
-    wire::{WireRequest, find},
+    wire::{WireRequest, WireResponse, find},
 };
 use serde_json::json;
 
@@ -28,13 +31,16 @@ fn examples(path: &str, language: &str) -> Vec<String> {
 }
 
 /// What is shipped, and the modules that it loads.
-const SHIPPED: [(&str, &[&str]); 5] = [
+const SHIPPED: [(&str, &[&str]); 6] = [
     ("envoy/audience-validation.yaml", &["audience_validation"]),
     ("envoy/claim-challenge.yaml", &["audience_validation", "claim_challenge"]),
     ("envoy/rar-enforcement.yaml", &["audience_validation", "rar_enforcement"]),
     ("envoy/token-exchange.yaml", &["audience_validation", "token_exchange"]),
     ("envoy/introspection.yaml", &["claim_challenge"]),
+    ALL_FOUR,
 ];
+const ALL_FOUR: (&str, &[&str]) =
+    ("envoy/all-four.yaml", &["audience_validation", "claim_challenge", "rar_enforcement", "token_exchange"]);
 
 /// What Envoy itself shows an authorization server: `gateway` with the secret `s3cret-of-the-gateway`.
 const CREDENTIAL: &str = "Basic Z2F0ZXdheTpzM2NyZXQtb2YtdGhlLWdhdGV3YXk=";
@@ -93,6 +99,14 @@ fn without_blocks(yaml: &str, start: &str) -> String {
         }
     }
     kept
+}
+
+/// Sends a request to the host that the shipped configurations are about.
+fn send(running: &RunningEnvoy, request: Request) -> WireResponse {
+    let Request { method, path, headers, chunks, .. } = request;
+    let authority = b"tools.example".to_vec();
+    let wire = WireRequest { method, path, authority, headers, chunks, ..WireRequest::default() };
+    raw_client::send(running.address(), &wire, Duration::from_secs(10)).unwrap()
 }
 
 /// The lines without their indentation and trailing comments.
@@ -177,16 +191,11 @@ mod on_envoy {
             identity_provider.mint(audience).access_token().scope("tools:read").sign_with(&key)
         };
         let send = |path: &str, token: Option<String>| {
-            let headers = token.map(|token| (b"authorization".to_vec(), format!("Bearer {token}").into_bytes()));
-            let request = get(path);
-            let wire = WireRequest {
-                method: request.method,
-                path: request.path,
-                authority: request.authority,
-                headers: headers.into_iter().collect(),
-                ..WireRequest::default()
+            let request = match token {
+                Some(token) => get(path).bearer(&token),
+                None => get(path),
             };
-            raw_client::send(running.address(), &wire, Duration::from_secs(10)).unwrap().status
+            super::send(&running, request).status
         };
         assert_eq!(send("/mcp", Some(token("https://tools.example/mcp"))), 200);
         assert_eq!(send("/mcp", Some(token("https://other.example"))), 401);
@@ -227,10 +236,7 @@ mod on_envoy {
             let token = token.claim("authorization_details", granted).sign_with(&identity_provider.signing_key());
             let arguments = json!({"amount": amount, "creditor": "DE02"});
             let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "pay", "arguments": arguments}});
-            let Request { method, path, headers, chunks, .. } = post("/mcp").json(&call).bearer(&token);
-            let authority = b"tools.example".to_vec();
-            let wire = WireRequest { method, path, authority, headers, chunks, ..WireRequest::default() };
-            raw_client::send(running.address(), &wire, Duration::from_secs(10)).unwrap().status
+            super::send(&running, post("/mcp").json(&call).bearer(&token)).status
         };
         assert_eq!((send(100), send(101)), (200, 401));
         let metrics = running.admin_get("/stats/prometheus").unwrap().text();
@@ -256,10 +262,7 @@ mod on_envoy {
             let token = identity_provider.mint("https://tools.example/mcp").access_token().scope(scope);
             let token = token.claim("acr", acr).claim("auth_time", now).sign_with(&identity_provider.signing_key());
             let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": tool}});
-            let Request { method, path, headers, chunks, .. } = post("/mcp").json(&call).bearer(&token);
-            let authority = b"tools.example".to_vec();
-            let wire = WireRequest { method, path, authority, headers, chunks, ..WireRequest::default() };
-            raw_client::send(running.address(), &wire, Duration::from_secs(10)).unwrap()
+            super::send(&running, post("/mcp").json(&call).bearer(&token))
         };
         assert_eq!(send("read_file", "urn:pwd", "tools:read").status, 200);
         assert_eq!(send("delete_file", "urn:mfa", "tools:read tools:delete").status, 200);
@@ -307,10 +310,7 @@ mod on_envoy {
         };
         let send = |token: &str| {
             let call = json!({"jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": {"name": "delete_file"}});
-            let Request { method, path, headers, chunks, .. } = post("/mcp").json(&call).bearer(token);
-            let authority = b"tools.example".to_vec();
-            let wire = WireRequest { method, path, authority, headers, chunks, ..WireRequest::default() };
-            raw_client::send(running.address(), &wire, Duration::from_secs(10)).unwrap().status
+            super::send(&running, post("/mcp").json(&call).bearer(token)).status
         };
         let (strong, weak) = (issue("urn:mfa"), issue("urn:pwd"));
         assert_eq!((send(&strong), send(&strong), send(&weak), send("invented")), (200, 200, 401, 401));
@@ -355,10 +355,7 @@ mod on_envoy {
         assert!(!yaml.contains("s3cret") && !yaml.contains(secret), "no part of the configuration holds it");
         let mut running = launch(&envoy, &Config::Yaml(yaml), 2).unwrap();
         let token = identity_provider.issue(identity_provider.mint(here).access_token().scope("tools:read b:read"));
-        let Request { method, path, headers, .. } = get("/mcp").bearer(&token);
-        let wire =
-            WireRequest { method, path, authority: b"tools.example".to_vec(), headers, ..WireRequest::default() };
-        let answer = raw_client::send(running.address(), &wire, Duration::from_secs(10)).unwrap();
+        let answer = super::send(&running, get("/mcp").bearer(&token));
         let metrics = running.admin_get("/stats/prometheus").unwrap().text();
         let logs = running.stop().join("\n");
         assert_eq!(answer.status, 200, "{logs}");
