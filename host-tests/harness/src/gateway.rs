@@ -90,11 +90,13 @@ pub struct ForeignFunctions {
     pub declare_property: bool,
     /// Envoy's `verify_signature`, for RSA, P-256 and P-384 keys in DER.
     pub verify_signature: bool,
+    /// Envoy's `sign` (1.37 and later), for RSA, P-256 and P-384 keys in DER.
+    pub sign: bool,
 }
 
 impl Default for ForeignFunctions {
     fn default() -> Self {
-        Self { declare_property: true, verify_signature: true }
+        Self { declare_property: true, verify_signature: true, sign: true }
     }
 }
 

@@ -10,6 +10,7 @@ mod proxy_client;
 mod refusals;
 mod requests;
 mod results;
+mod signing;
 mod targets;
 mod upstream;
 mod whole_chain;

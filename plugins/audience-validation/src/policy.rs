@@ -6,7 +6,7 @@ use filter_kit::{
     audit::{Record, trace_id},
     background::Background,
     cors,
-    crypto::CryptoChoice,
+    crypto::CryptoNeeds,
     handoff,
     issuers::{Authenticated, Learned, Verification},
     matching::{Captures, Target, require_expected_slash},
@@ -76,8 +76,8 @@ impl Background for AudienceValidation {
     type Settings = Settings;
     type Shared = Learned;
 
-    fn crypto(settings: &Settings) -> CryptoChoice {
-        settings.crypto
+    fn crypto(settings: &Settings) -> CryptoNeeds {
+        CryptoNeeds::verifying(settings.crypto)
     }
 
     fn equip(settings: &mut Settings, crypto: Crypto) {

@@ -2,7 +2,7 @@
 
 use filter_kit::{
     background::Background,
-    crypto::CryptoChoice,
+    crypto::CryptoNeeds,
     flow::{Common, Judge, Judging, Subject, Verdict},
     introspection::{Details, Introspection, Learned},
     path::Ambiguous,
@@ -34,8 +34,8 @@ impl Background for DetailsJudge {
         settings.types.names().any(|name| settings.types.is_single_use(name))
     }
 
-    fn crypto(settings: &Settings) -> CryptoChoice {
-        settings.introspection.as_ref().map_or(CryptoChoice::Guest, Introspection::crypto)
+    fn crypto(settings: &Settings) -> CryptoNeeds {
+        settings.introspection.as_ref().map_or(CryptoNeeds::default(), Introspection::crypto)
     }
 
     fn equip(settings: &mut Settings, crypto: Crypto) {

@@ -2,7 +2,7 @@
 
 use filter_kit::{
     background::Background,
-    crypto::CryptoChoice,
+    crypto::{CryptoChoice, CryptoNeeds},
     flow::{Common, Judge, Judging, Subject, Verdict},
     path::Ambiguous,
     policy::{Callout, CalloutOutcome, Note, ResponseHead},
@@ -32,13 +32,18 @@ impl Background for ExchangeJudge {
     type Settings = Settings;
     type Shared = Memory;
 
-    fn crypto(settings: &Settings) -> CryptoChoice {
-        if settings.issuers.is_some() { CryptoChoice::Auto } else { CryptoChoice::Guest }
+    fn crypto(settings: &Settings) -> CryptoNeeds {
+        let signs = settings.servers.iter().any(|server| server.client.is_signed_by_hosts());
+        let auto = |is_needed: bool| is_needed.then_some(CryptoChoice::Auto);
+        CryptoNeeds { verify: auto(settings.issuers.is_some()), sign: auto(signs) }
     }
 
     fn equip(settings: &mut Settings, crypto: Crypto) {
         if let Some(issuers) = &mut settings.issuers {
             issuers.equip(crypto);
+        }
+        for server in &mut settings.servers {
+            server.client.equip(crypto);
         }
     }
 

@@ -12,7 +12,13 @@ impl SigningKey {
     /// The private half as PKCS #8 in PEM.
     #[must_use]
     pub fn private_pem(&self) -> String {
-        let der = match &*self.secret {
+        pem("PRIVATE KEY", &self.private_der())
+    }
+
+    /// The private half as PKCS #8 in DER.
+    #[must_use]
+    pub fn private_der(&self) -> Vec<u8> {
+        match &*self.secret {
             Secret::Rsa(secret) => secret.to_pkcs8_der().expect("an RSA key has a PKCS #8 form").as_bytes().to_vec(),
             Secret::P256(secret) => {
                 use p256::pkcs8::EncodePrivateKey as _;
@@ -23,7 +29,6 @@ impl SigningKey {
                 secret.to_pkcs8_der().expect("a P-384 key has a PKCS #8 form").as_bytes().to_vec()
             }
             Secret::Ed25519(secret) => [ED25519_PKCS8.as_slice(), secret.sk.seed().as_slice()].concat(),
-        };
-        pem("PRIVATE KEY", &der)
+        }
     }
 }

@@ -3,7 +3,7 @@
 use oauth_core::{jose::Crypto, time::UnixTime};
 
 use crate::{
-    crypto::CryptoChoice,
+    crypto::CryptoNeeds,
     policy::{Callout, CalloutOutcome, Note},
 };
 
@@ -22,12 +22,12 @@ pub trait Background: 'static {
         false
     }
 
-    /// Who is to verify signatures. A filter that verifies none needs no proxy for it.
-    fn crypto(_settings: &Self::Settings) -> CryptoChoice {
-        CryptoChoice::Guest
+    /// Who is to verify signatures, and to make them. A filter that does neither needs no proxy for it.
+    fn crypto(_settings: &Self::Settings) -> CryptoNeeds {
+        CryptoNeeds::default()
     }
 
-    /// Takes in who verifies signatures, once the proxy was tried; before the first request.
+    /// Takes in who verifies and makes signatures, once the proxy was tried; before the first request.
     fn equip(_settings: &mut Self::Settings, _crypto: Crypto) {}
 
     /// The shared callouts that are due now, asked for at configure and at every tick. Each must have a key.

@@ -1,9 +1,8 @@
-//! The setting `crypto`.
+//! Who does the arithmetic of signatures: the setting `crypto`, and what a filter needs of it.
 
-use oauth_core::jose::Crypto;
 use serde::Deserialize;
 
-/// Who is to verify signatures.
+/// Who does the arithmetic of signatures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -17,15 +16,45 @@ pub enum CryptoChoice {
     Guest,
 }
 
+/// What a filter needs, each `None` if it never does so.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CryptoNeeds {
+    /// Verifying signatures.
+    pub verify: Option<CryptoChoice>,
+    /// Signing.
+    pub sign: Option<CryptoChoice>,
+}
+
+/// The choice is the proxy, and it cannot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unmet;
+
 impl CryptoChoice {
-    /// Settles the choice; `try_host` is called only if that matters. `None`: the choice cannot be met.
-    #[must_use]
-    pub fn settle(self, try_host: impl FnOnce() -> Option<Crypto>) -> Option<Crypto> {
+    /// Settles the choice: the proxy's function, or `None` if the filter does it itself. `offered` is called only if that
+    /// matters.
+    ///
+    /// # Errors
+    /// [`Unmet`]
+    pub fn settle<F>(self, offered: impl FnOnce() -> Option<F>) -> Result<Option<F>, Unmet> {
         match self {
-            Self::Auto => Some(try_host().unwrap_or(Crypto::Guest)),
-            Self::Host => try_host(),
-            Self::Guest => Some(Crypto::Guest),
+            Self::Auto => Ok(offered()),
+            Self::Host => offered().map(Some).ok_or(Unmet),
+            Self::Guest => Ok(None),
         }
+    }
+}
+
+impl CryptoNeeds {
+    /// A filter that verifies and never signs.
+    #[must_use]
+    pub const fn verifying(choice: CryptoChoice) -> Self {
+        Self { verify: Some(choice), sign: None }
+    }
+
+    /// Both; where both say who, this one's word counts.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self { verify: self.verify.or(other.verify), sign: self.sign.or(other.sign) }
     }
 }
 
@@ -35,11 +64,10 @@ mod tests {
 
     #[test]
     fn the_choice_is_settled_by_what_the_proxy_offers() {
-        let host = || Some(Crypto::Host(|_| None));
-        assert!(matches!(CryptoChoice::Auto.settle(host), Some(Crypto::Host(_))));
-        assert!(matches!(CryptoChoice::Auto.settle(|| None), Some(Crypto::Guest)));
-        assert!(matches!(CryptoChoice::Host.settle(host), Some(Crypto::Host(_))));
-        assert!(CryptoChoice::Host.settle(|| None).is_none());
-        assert!(matches!(CryptoChoice::Guest.settle(|| panic!("not needed")), Some(Crypto::Guest)));
+        assert_eq!(CryptoChoice::Auto.settle(|| Some(1)), Ok(Some(1)));
+        assert_eq!(CryptoChoice::Auto.settle(|| None::<u8>), Ok(None));
+        assert_eq!(CryptoChoice::Host.settle(|| Some(1)), Ok(Some(1)));
+        assert_eq!(CryptoChoice::Host.settle(|| None::<u8>), Err(Unmet));
+        assert_eq!(CryptoChoice::Guest.settle(|| -> Option<u8> { panic!("not needed") }), Ok(None));
     }
 }

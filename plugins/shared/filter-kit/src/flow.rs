@@ -22,7 +22,7 @@ use self::mcp::{Known, Mcp};
 use crate::{
     audit::trace_id,
     background::Background,
-    crypto::CryptoChoice,
+    crypto::CryptoNeeds,
     matching::require_expected_slash,
     path::Ambiguous,
     policy::{Answered, Callout, CalloutOutcome, Hold, Input, Note, Policy, PropertyPath, Refusal, ResponseHead, Step},
@@ -87,11 +87,8 @@ impl<J: Judge> Background for Judging<J> {
         J::needs_own_vm(settings)
     }
 
-    fn crypto(settings: &J::Settings) -> CryptoChoice {
-        match J::common(settings).token.crypto() {
-            CryptoChoice::Guest => J::crypto(settings),
-            of_token => of_token,
-        }
+    fn crypto(settings: &J::Settings) -> CryptoNeeds {
+        J::common(settings).token.crypto().or(J::crypto(settings))
     }
 
     fn equip(settings: &mut J::Settings, crypto: Crypto) {

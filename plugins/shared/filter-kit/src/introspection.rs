@@ -24,7 +24,7 @@ use sha2::{Digest as _, Sha256};
 
 use self::answers::{Answers, Digest, Word};
 use crate::{
-    crypto::CryptoChoice,
+    crypto::{CryptoChoice, CryptoNeeds},
     issuers::{self, Issuers, Verification},
     policy::{Callout, CalloutOutcome, Note},
 };
@@ -116,11 +116,8 @@ impl Introspection {
 
     /// See [`crate::background::Background::crypto`].
     #[must_use]
-    pub const fn crypto(&self) -> CryptoChoice {
-        match self.signing {
-            Some(_) => CryptoChoice::Auto,
-            None => CryptoChoice::Guest,
-        }
+    pub fn crypto(&self) -> CryptoNeeds {
+        if self.signing.is_some() { CryptoNeeds::verifying(CryptoChoice::Auto) } else { CryptoNeeds::default() }
     }
 
     /// See [`crate::background::Background::equip`].

@@ -10,6 +10,7 @@ pub mod cors;
 pub mod crypto;
 pub mod fields;
 pub mod flow;
+pub mod foreign;
 pub mod handoff;
 pub mod introspection;
 pub mod issuers;
@@ -26,7 +27,6 @@ pub mod rules;
 pub mod schema;
 pub mod single_use;
 pub mod token_source;
-pub mod verify_signature;
 
 #[cfg(target_family = "wasm")]
 pub mod driver;

@@ -27,7 +27,7 @@ use oauth_core::{
 
 use self::{proving::Proving, resource::Credentials};
 use crate::{
-    crypto::CryptoChoice,
+    crypto::CryptoNeeds,
     issuers::credential_sha256,
     matching::Target,
     policy::{Callout, CalloutOutcome, Note, PropertyPath},
@@ -183,10 +183,10 @@ impl TokenSource {
         Learned(self.proving().map(Proving::nothing_learned))
     }
 
-    /// Who is to verify signatures; see [`crate::background::Background::crypto`].
+    /// Who is to verify and make signatures; see [`crate::background::Background::crypto`].
     #[must_use]
-    pub fn crypto(&self) -> CryptoChoice {
-        self.proving().map_or(CryptoChoice::Guest, Proving::crypto)
+    pub fn crypto(&self) -> CryptoNeeds {
+        self.proving().map_or(CryptoNeeds::default(), Proving::crypto)
     }
 
     /// Says who verifies signatures from now on; see [`crate::background::Background::equip`].

@@ -45,7 +45,7 @@ impl Unverified {
         let compact = Compact::parse(token)?;
         let header = Header::parse(compact.header())?;
         let members = json::parse_object(compact.payload(), json::MAX_DEPTH).map_err(|_| Reason::TokenMalformed)?;
-        Ok(Self { compact, header, members, crypto: Crypto::Guest })
+        Ok(Self { compact, header, members, crypto: Crypto::GUEST })
     }
 
     /// The same, its signature to be checked by `crypto`. Everything else about it is checked here all the same.

@@ -1,6 +1,8 @@
 //! `proxy_call_foreign_function`.
 
+mod digest;
 mod protobuf;
+mod sign;
 mod verify_signature;
 
 use wasmtime::{Caller, Linker};
@@ -38,6 +40,7 @@ fn call(
     let offered = world(caller).0.borrow().gateway.foreign_functions;
     let answer = match name.as_slice() {
         b"declare_property" if offered.declare_property => declare_property(caller, &argument).map(|()| Vec::new()),
+        b"sign" if offered.sign => sign::call(&argument).ok_or(Status::BadArgument),
         b"verify_signature" if offered.verify_signature => verify_signature::call(&argument).ok_or(Status::BadArgument),
         _ => return Err(Status::NotFound),
     };

@@ -123,7 +123,7 @@ impl Issuers {
             named: named.filter(|named| !named.is_empty()),
             clock_skew: Duration::from_secs(clock_skew),
             cache_entries: usize::try_from(cache_entries).unwrap_or(0),
-            crypto: Crypto::Guest,
+            crypto: Crypto::GUEST,
         }
     }
 }
@@ -138,7 +138,7 @@ impl Issuers {
             named,
             clock_skew: Duration::from_secs(clock_skew_seconds.unwrap_or(DEFAULT_CLOCK_SKEW)),
             cache_entries: 0,
-            crypto: Crypto::Guest,
+            crypto: Crypto::GUEST,
         }
     }
 }

@@ -13,7 +13,7 @@ use super::{
     resource::{Credentials, RawResource, Resources},
 };
 use crate::{
-    crypto::CryptoChoice,
+    crypto::{CryptoChoice, CryptoNeeds},
     introspection::{self, Asked, Introspection, RawIntrospection},
     issuers::{self, Issuers, RawIssuer, Verification, credential_sha256},
     matching::Target,
@@ -88,9 +88,9 @@ impl Proving {
         }
     }
 
-    pub(super) const fn crypto(&self) -> CryptoChoice {
+    pub(super) fn crypto(&self) -> CryptoNeeds {
         match &self.by {
-            Prover::Keys(_) => CryptoChoice::Auto,
+            Prover::Keys(_) => CryptoNeeds::verifying(CryptoChoice::Auto),
             Prover::Word(introspection) => introspection.crypto(),
         }
     }

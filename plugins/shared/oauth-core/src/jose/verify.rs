@@ -24,10 +24,8 @@ impl VerificationKey {
         if !self.allows(algorithm) || token.signature().len() != self.signature_bytes() {
             return false;
         }
-        let of_host = match crypto {
-            Crypto::Guest => None,
-            Crypto::Host(host) => self.asked(host, algorithm, token.signature(), token.signing_input()),
-        };
+        let of_host =
+            crypto.verifier.and_then(|host| self.asked(host, algorithm, token.signature(), token.signing_input()));
         of_host.unwrap_or_else(|| self.proves_in_guest(algorithm, token, header))
     }
 

@@ -2,63 +2,32 @@
 
 use std::fmt;
 
-use jwt_simple::algorithms::{
-    ECDSAP256KeyPairLike as _, ES256KeyPair, Ed25519KeyPair, EdDSAKeyPairLike as _, PS256KeyPair, RS256KeyPair,
-    RSAKeyPairLike as _,
-};
-use jwt_simple::claims::{Audiences, JWTClaims};
-use jwt_simple::common::{HeaderOptions, KeyMetadata};
-use jwt_simple::prelude::Duration;
-use serde::{Deserialize, Serialize};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Serialize;
 
 use super::request::Fresh;
+use crate::jose::{Crypto, SigningKey};
+
+pub use crate::jose::signing_key::{CannotSign, NotAKey, SigningAlgorithm};
 
 /// How long an assertion may be used: as long as a slow request takes.
-const LIFE_SECONDS: u64 = 60;
+const LIFE_SECONDS: i64 = 60;
 
 /// The media type of an assertion (draft-ietf-oauth-rfc7523bis §4), so that no other JWT of the client passes for one.
 const MEDIA_TYPE: &str = "client-authentication+jwt";
 
-/// What an assertion may be signed with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
-#[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
-pub enum SigningAlgorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
-    #[serde(rename = "RS256")]
-    Rs256,
-    /// RSASSA-PSS with SHA-256.
-    #[serde(rename = "PS256")]
-    Ps256,
-    /// ECDSA with P-256 and SHA-256.
-    #[serde(rename = "ES256")]
-    Es256,
-    /// EdDSA with Ed25519.
-    #[serde(rename = "EdDSA")]
-    EdDsa,
-}
+/// The length of a SHA-256.
+const THUMBPRINT_BYTES: usize = 32;
 
 /// What signs a client's assertions, and for whom.
 pub struct AssertionKey {
-    pair: Pair,
+    key: SigningKey,
+    crypto: Crypto,
     audience: String,
-    media_type: String,
+    /// Encoded; the same in each assertion.
+    header: String,
 }
-
-/// Boxed: RSA keys are large.
-enum Pair {
-    Rs256(Box<RS256KeyPair>),
-    Ps256(Box<PS256KeyPair>),
-    Es256(Box<ES256KeyPair>),
-    EdDsa(Box<Ed25519KeyPair>),
-}
-
-/// The private key is none of that kind.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NotAKey;
-
-/// The library could not sign.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct CannotSign;
 
 /// Never prints the key.
 impl fmt::Debug for AssertionKey {
@@ -76,9 +45,28 @@ pub struct KeyNames<'a> {
     pub certificate_sha256: Option<&'a str>,
 }
 
-/// Nothing beside the registered claims.
+/// RFC 7515 §4.1
 #[derive(Serialize)]
-struct NoOthers {}
+struct Header<'a> {
+    alg: &'static str,
+    typ: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    kid: Option<&'a str>,
+    #[serde(rename = "x5t#S256", skip_serializing_if = "Option::is_none")]
+    certificate_sha256: Option<&'a str>,
+}
+
+/// RFC 7523 §3
+#[derive(Serialize)]
+struct Claims<'a> {
+    iss: &'a str,
+    sub: &'a str,
+    /// As one text: an array, or a second value, is refused by servers that follow rfc7523bis §4.
+    aud: &'a str,
+    iat: i64,
+    exp: i64,
+    jti: &'a str,
+}
 
 impl AssertionKey {
     /// Reads a private key in PEM (PKCS #8). `audience` is the one value of `aud`.
@@ -92,52 +80,52 @@ impl AssertionKey {
         audience: String,
         media_type: Option<String>,
     ) -> Result<Self, NotAKey> {
-        let id = names.key_id.unwrap_or_default();
-        let mut metadata = KeyMetadata::default();
-        if let Some(thumbprint) = names.certificate_sha256 {
-            metadata = metadata.with_certificate_sha256_thumbprint(thumbprint).map_err(|_| NotAKey)?;
+        let is_thumbprint =
+            |text: &str| URL_SAFE_NO_PAD.decode(text).is_ok_and(|bytes| bytes.len() == THUMBPRINT_BYTES);
+        if names.certificate_sha256.is_some_and(|text| !is_thumbprint(text)) {
+            return Err(NotAKey);
         }
-        macro_rules! read {
-            ($variant:ident, $pair:ident) => {{
-                let mut pair = $pair::from_pem(pem).map_err(|_| NotAKey)?;
-                if names.key_id.is_some() {
-                    pair = pair.with_key_id(id);
-                }
-                pair.attach_metadata(metadata).map_err(|_| NotAKey)?;
-                Pair::$variant(Box::new(pair))
-            }};
-        }
-        let pair = match algorithm {
-            SigningAlgorithm::Rs256 => read!(Rs256, RS256KeyPair),
-            SigningAlgorithm::Ps256 => read!(Ps256, PS256KeyPair),
-            SigningAlgorithm::Es256 => read!(Es256, ES256KeyPair),
-            SigningAlgorithm::EdDsa => read!(EdDsa, Ed25519KeyPair),
+        let header = Header {
+            alg: algorithm.name(),
+            typ: media_type.as_deref().unwrap_or(MEDIA_TYPE),
+            kid: names.key_id,
+            certificate_sha256: names.certificate_sha256,
         };
-        Ok(Self { pair, audience, media_type: media_type.unwrap_or_else(|| MEDIA_TYPE.to_owned()) })
+        let header = encoded(&header).map_err(|_| NotAKey)?;
+        let key = SigningKey::from_pem(algorithm, pem)?;
+        Ok(Self { key, crypto: Crypto::GUEST, audience, header })
+    }
+
+    /// What it signs with.
+    #[must_use]
+    pub const fn algorithm(&self) -> SigningAlgorithm {
+        self.key.algorithm()
+    }
+
+    /// Says who signs from now on.
+    pub fn equip(&mut self, crypto: Crypto) {
+        self.crypto = crypto;
     }
 
     /// An assertion that says who the client is, for one server, once.
     pub(super) fn sign(&self, client_id: &str, fresh: &Fresh) -> Result<String, CannotSign> {
-        let now = u64::try_from(fresh.now.as_secs()).map_err(|_| CannotSign)?;
-        let claims = JWTClaims {
-            issuer: Some(client_id.to_owned()),
-            subject: Some(client_id.to_owned()),
-            // As one text: an array, or a second value, is refused by servers that follow rfc7523bis §4.
-            audiences: Some(Audiences::AsString(self.audience.clone())),
-            issued_at: Some(Duration::from_secs(now)),
-            expires_at: Some(Duration::from_secs(now.saturating_add(LIFE_SECONDS))),
-            invalid_before: None,
-            jwt_id: Some(fresh.jti.clone()),
-            nonce: None,
-            custom: NoOthers {},
+        let now = fresh.now.as_secs();
+        let claims = Claims {
+            iss: client_id,
+            sub: client_id,
+            aud: &self.audience,
+            iat: now,
+            exp: now.saturating_add(LIFE_SECONDS),
+            jti: &fresh.jti,
         };
-        let options = HeaderOptions { signature_type: Some(self.media_type.clone()), ..HeaderOptions::default() };
-        let signed = match &self.pair {
-            Pair::Rs256(pair) => pair.sign_with_options(claims, &options),
-            Pair::Ps256(pair) => pair.sign_with_options(claims, &options),
-            Pair::Es256(pair) => pair.sign_with_options(claims, &options),
-            Pair::EdDsa(pair) => pair.sign_with_options(claims, &options),
-        };
-        signed.map_err(|_| CannotSign)
+        let mut assertion = format!("{}.{}", self.header, encoded(&claims)?);
+        let signature = self.key.sign(self.crypto, assertion.as_bytes())?;
+        assertion.push('.');
+        URL_SAFE_NO_PAD.encode_string(signature, &mut assertion);
+        Ok(assertion)
     }
+}
+
+fn encoded(part: &impl Serialize) -> Result<String, CannotSign> {
+    serde_json::to_vec(part).map(|json| URL_SAFE_NO_PAD.encode(json)).map_err(|_| CannotSign)
 }

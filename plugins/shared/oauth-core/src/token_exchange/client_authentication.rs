@@ -3,6 +3,7 @@
 use super::assertion::{AssertionKey, CannotSign};
 use super::request::Fresh;
 use crate::client_credential::ClientCredential;
+use crate::jose::Crypto;
 use crate::secret::Secret;
 
 /// The one way in which a client authenticates.
@@ -38,6 +39,23 @@ impl ClientAuthentication {
             Self::Credential(ClientCredential::Post { client_id, .. }) | Self::PrivateKeyJwt { client_id, .. } => {
                 Some(client_id)
             }
+        }
+    }
+
+    /// Whether a host could sign for it.
+    #[must_use]
+    pub fn is_signed_by_hosts(&self) -> bool {
+        match self {
+            Self::Credential(_) => false,
+            Self::PrivateKeyJwt { key, .. } => key.algorithm().is_for_hosts(),
+        }
+    }
+
+    /// Says who signs from now on.
+    pub fn equip(&mut self, crypto: Crypto) {
+        match self {
+            Self::Credential(_) => {}
+            Self::PrivateKeyJwt { key, .. } => key.equip(crypto),
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::cell::{Cell, RefCell};
 
+use oauth_core::jose::trial::verifies_rightly;
 use oauth_core::jose::{Algorithm, Crypto, HostSignature};
 use oauth_core::{Issuer, Reason, Unverified};
 use p256::ecdsa::signature::Verifier as _;
@@ -71,7 +72,7 @@ fn verdict(token: &str, crypto: Crypto) -> Result<(), Reason> {
 }
 
 fn by_host(token: &str) -> Result<(), Reason> {
-    verdict(token, Crypto::Host(envoy_like))
+    verdict(token, Crypto::verified_by(envoy_like))
 }
 
 fn signed(key: Key, algorithm: &str, key_id: &str) -> String {
@@ -128,7 +129,7 @@ fn a_forged_signature_is_refused_by_host_and_guest_alike() {
             forgeries.push(signed(forger, algorithm, key_id));
         }
         for forged in forgeries {
-            for crypto in [Crypto::Guest, Crypto::Host(envoy_like)] {
+            for crypto in [Crypto::GUEST, Crypto::verified_by(envoy_like)] {
                 assert_eq!(verdict(&forged, crypto), Err(Reason::SignatureInvalid), "{algorithm}");
             }
         }
@@ -218,7 +219,7 @@ fn impossible_numbers_and_lengths_are_refused_before_the_host_is_asked() {
 /// JWT-01, JWT-04
 #[test]
 fn the_hosts_word_opens_nothing_that_key_and_issuer_do_not_allow() {
-    let yes = Crypto::Host(|_| Some(true));
+    let yes = Crypto::verified_by(|_| Some(true));
     let only = |algorithm| Issuer { algorithms: vec![algorithm], ..rfc9068() };
     let keys = key_set(&[Key::Rsa.jwk_with(json!({"kid": "k1", "alg": "RS256"}))]);
     let verdict = |token: &str, issuer: &Issuer| {
@@ -242,7 +243,7 @@ fn the_hosts_word_opens_nothing_that_key_and_issuer_do_not_allow() {
 
 #[test]
 fn a_host_that_cannot_answer_leaves_the_verdict_to_the_guest() {
-    let silent = Crypto::Host(|_| None);
+    let silent = Crypto::verified_by(|_| None);
     for (key, algorithm, key_id) in ALL {
         let token = signed(key, algorithm, key_id);
         assert_eq!(verdict(&token, silent), Ok(()), "{algorithm}");
@@ -253,22 +254,19 @@ fn a_host_that_cannot_answer_leaves_the_verdict_to_the_guest() {
 
 #[test]
 fn a_host_is_taken_only_if_it_knows_right_from_wrong() {
-    assert!(matches!(Crypto::tried(envoy_like), Some(Crypto::Host(_))));
+    assert!(verifies_rightly(envoy_like));
     assert_eq!(asked().len(), 6);
-    assert!(Crypto::tried(|_| None).is_none());
-    assert!(Crypto::tried(|_| Some(true)).is_none());
-    assert!(Crypto::tried(|_| Some(false)).is_none());
+    assert!(!verifies_rightly(|_| None));
+    assert!(!verifies_rightly(|_| Some(true)));
+    assert!(!verifies_rightly(|_| Some(false)));
     // One that knows nothing of ECDSA, or of RSA, and one that looks at the signature alone, or at the text alone.
-    assert!(Crypto::tried(|asked| if asked.spki_der.len() > 200 { envoy_like(asked) } else { None }).is_none());
-    assert!(Crypto::tried(|asked| if asked.spki_der.len() < 200 { envoy_like(asked) } else { Some(true) }).is_none());
-    assert!(Crypto::tried(|asked| Some(asked.text.len() > 100 && asked.text.ends_with(b"Q"))).is_none());
+    assert!(!verifies_rightly(|asked| if asked.spki_der.len() > 200 { envoy_like(asked) } else { None }));
+    assert!(!verifies_rightly(|asked| if asked.spki_der.len() < 200 { envoy_like(asked) } else { Some(true) }));
+    assert!(!verifies_rightly(|asked| Some(asked.text.len() > 100 && asked.text.ends_with(b"Q"))));
     // One that fails at the last question.
     SCRIPT.set(0);
-    assert!(
-        Crypto::tried(|asked| {
-            SCRIPT.set(SCRIPT.get() + 1);
-            if SCRIPT.get() == 6 { None } else { envoy_like(asked) }
-        })
-        .is_none()
-    );
+    assert!(!verifies_rightly(|asked| {
+        SCRIPT.set(SCRIPT.get() + 1);
+        if SCRIPT.get() == 6 { None } else { envoy_like(asked) }
+    }));
 }

@@ -209,7 +209,7 @@ fn header() -> Value {
 }
 
 fn read_signed(text: &str) -> Result<Introspected, Unreadable> {
-    process_signed_response(text.as_bytes(), &signing(), &issuer_keys(), Crypto::Guest, NOW, SKEW)
+    process_signed_response(text.as_bytes(), &signing(), &issuer_keys(), Crypto::GUEST, NOW, SKEW)
 }
 
 /// REV-05

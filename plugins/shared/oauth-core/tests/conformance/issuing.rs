@@ -49,11 +49,11 @@ pub(crate) fn decode(text: &str) -> Vec<u8> {
 }
 
 impl Key {
-    fn rsa(self) -> &'static RS256KeyPair {
+    pub(crate) fn rsa(self) -> &'static RS256KeyPair {
         if self == Self::OtherRsa { &OTHER_RSA } else { &RSA }
     }
 
-    fn p256(self) -> &'static ES256KeyPair {
+    pub(crate) fn p256(self) -> &'static ES256KeyPair {
         if self == Self::OtherP256 { &OTHER_P256 } else { &P256 }
     }
 

@@ -5,6 +5,7 @@ mod clients;
 mod keeping;
 mod requests;
 mod results;
+mod signing;
 mod subjects;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

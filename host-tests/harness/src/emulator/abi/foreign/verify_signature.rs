@@ -2,9 +2,11 @@
 
 use p256::{ecdsa::signature::hazmat::PrehashVerifier as _, pkcs8::DecodePublicKey as _};
 use rsa::{RsaPublicKey, pkcs1v15::Pkcs1v15Sign, pkcs8::DecodePublicKey as _};
-use sha2::{Digest as _, Sha224, Sha256, Sha384, Sha512};
 
-use super::protobuf::{self, Value};
+use super::{
+    digest::digest,
+    protobuf::{self, Value},
+};
 
 /// A public key in DER (SubjectPublicKeyInfo).
 enum Key {
@@ -66,15 +68,4 @@ impl Key {
                 .is_ok_and(|signature| key.verify_prehash(digest, &signature).is_ok()),
         }
     }
-}
-
-/// The digest, and how RSA signs it.
-fn digest(hash: &str, text: &[u8]) -> Option<(Vec<u8>, Pkcs1v15Sign)> {
-    Some(match hash.to_ascii_lowercase().as_str() {
-        "sha224" => (Sha224::digest(text).to_vec(), Pkcs1v15Sign::new::<Sha224>()),
-        "sha256" => (Sha256::digest(text).to_vec(), Pkcs1v15Sign::new::<Sha256>()),
-        "sha384" => (Sha384::digest(text).to_vec(), Pkcs1v15Sign::new::<Sha384>()),
-        "sha512" => (Sha512::digest(text).to_vec(), Pkcs1v15Sign::new::<Sha512>()),
-        _ => return None,
-    })
 }

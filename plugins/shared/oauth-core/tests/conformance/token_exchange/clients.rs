@@ -20,7 +20,7 @@ use serde_json::Value;
 
 use super::NOW;
 
-fn request(client: &ClientAuthentication, jti: &str) -> TokenRequest {
+pub(super) fn request(client: &ClientAuthentication, jti: &str) -> TokenRequest {
     let token = Secret::new("token".to_owned());
     let asked = Asked {
         profile: ServerProfile::Rfc8693,
@@ -35,7 +35,7 @@ fn request(client: &ClientAuthentication, jti: &str) -> TokenRequest {
     build_request(&asked, client, &Fresh { now: NOW, jti: jti.to_owned() }).unwrap()
 }
 
-fn parameter(request: &TokenRequest, name: &str) -> Option<String> {
+pub(super) fn parameter(request: &TokenRequest, name: &str) -> Option<String> {
     let mut found = parse(request.form.expose().as_bytes()).filter(|(key, _)| key == name);
     let value = found.next().map(|(_, value)| value.into_owned());
     assert!(found.next().is_none(), "{name} is there twice");
