@@ -146,6 +146,11 @@ impl Running for OnEnvoy {
     fn logs(&self) -> Vec<String> {
         self.envoy.logs()
     }
+
+    fn filter_metric(&self, name: &str) -> Option<u64> {
+        let name = format!("wasmcustom.{name}");
+        self.envoy.metric(&name).unwrap_or_else(|error| panic!("Envoy is gone: {error:#}"))
+    }
 }
 
 impl OnEnvoy {

@@ -41,4 +41,7 @@ pub trait Running {
 
     /// Everything the filters (and Envoy) have logged so far.
     fn logs(&self) -> Vec<String>;
+
+    /// The value of a metric that a filter has defined, for all workers; `None` if there is none of this name.
+    fn filter_metric(&self, name: &str) -> Option<u64>;
 }

@@ -381,5 +381,13 @@ mod on_envoy {
             line.contains("fourleg_token_exchange_decisions_total{") && line.contains("fourleg_code=\"exchanged\"")
         };
         assert!(metrics.lines().any(counted), "{metrics}");
+        for state in ["closed", "open", "half_open"] {
+            let labels = ["fourleg_server=\"idp\"".to_owned(), format!("fourleg_state=\"{state}\"")];
+            let told = |line: &str| {
+                line.contains("fourleg_token_exchange_breaker_total{")
+                    && labels.iter().all(|label| line.contains(label))
+            };
+            assert!(metrics.lines().any(told), "no metric of {state} in {metrics}");
+        }
     }
 }

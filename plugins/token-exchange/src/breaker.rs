@@ -30,6 +30,14 @@ pub(crate) enum Change {
     Closed,
 }
 
+/// How often each state was entered.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Entered {
+    pub(crate) closed: u32,
+    pub(crate) open: u32,
+    pub(crate) half_open: u32,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     Closed {
@@ -52,11 +60,30 @@ pub(crate) struct Breaker {
     state: State,
     /// How often it opened without closing in between.
     opened: u32,
+    /// Since it was asked last.
+    entered: Entered,
 }
 
 impl Breaker {
-    pub(crate) const fn new(limits: BreakerLimits) -> Self {
-        Self { limits, state: State::Closed { failures: 0 }, opened: 0 }
+    pub(crate) fn new(limits: BreakerLimits) -> Self {
+        Self { limits, state: State::Closed { failures: 0 }, opened: 0, entered: Entered::default() }
+    }
+
+    /// How often each state was entered since this was asked last. Beginning closed is no entry.
+    pub(crate) fn take_entered(&mut self) -> Entered {
+        std::mem::take(&mut self.entered)
+    }
+
+    fn enter(&mut self, state: State) {
+        if std::mem::discriminant(&self.state) != std::mem::discriminant(&state) {
+            let entered = match state {
+                State::Closed { .. } => &mut self.entered.closed,
+                State::Open { .. } => &mut self.entered.open,
+                State::HalfOpen { .. } => &mut self.entered.half_open,
+            };
+            *entered = entered.saturating_add(1);
+        }
+        self.state = state;
     }
 
     /// Whether the server may be asked now. `patience` is the longest that an attempt takes.
@@ -66,12 +93,12 @@ impl Breaker {
             State::Open { until } | State::HalfOpen { until } if now < until => {
                 // A clock that went back must not shut the server out for longer than was meant.
                 if until.since(now) > self.longest().max(patience) {
-                    self.state = State::Open { until: now.plus(self.limits.open) };
+                    self.enter(State::Open { until: now.plus(self.limits.open) });
                 }
                 Admission::Refused(until.since(now).min(self.longest()))
             }
             State::Open { .. } | State::HalfOpen { .. } => {
-                self.state = State::HalfOpen { until: now.plus(patience) };
+                self.enter(State::HalfOpen { until: now.plus(patience) });
                 Admission::Granted
             }
         }
@@ -80,7 +107,7 @@ impl Breaker {
     /// The server has answered, whatever it said.
     pub(crate) fn succeeded(&mut self) -> Option<Change> {
         let was_closed = matches!(self.state, State::Closed { .. });
-        self.state = State::Closed { failures: 0 };
+        self.enter(State::Closed { failures: 0 });
         self.opened = 0;
         (!was_closed).then_some(Change::Closed)
     }
@@ -94,7 +121,7 @@ impl Breaker {
             State::HalfOpen { .. } => self.limits.failures,
         };
         if failures < self.limits.failures {
-            self.state = State::Closed { failures };
+            self.enter(State::Closed { failures });
             return None;
         }
         let factor = 1_u32.checked_shl(self.opened).unwrap_or(MOST_DOUBLED).min(MOST_DOUBLED);
@@ -104,7 +131,7 @@ impl Breaker {
         let more = jitter.checked_rem((millis / 4).saturating_add(1)).unwrap_or(0);
         let pause = pause.saturating_add(Duration::from_millis(more));
         self.opened = self.opened.saturating_add(1);
-        self.state = State::Open { until: now.plus(pause) };
+        self.enter(State::Open { until: now.plus(pause) });
         Some(Change::Opened(pause))
     }
 
@@ -171,6 +198,29 @@ mod tests {
         let mut breaker = opened();
         assert_eq!(wait(&mut breaker, at(10_000)), None);
         assert_eq!(wait(&mut breaker, at(12_000)), None);
+    }
+
+    #[test]
+    fn each_entry_into_a_state_is_told_once() {
+        let entered = |closed, open, half_open| Entered { closed, open, half_open };
+        let mut breaker = breaker();
+        breaker.failed(at(0), 0);
+        breaker.succeeded();
+        assert_eq!(breaker.take_entered(), entered(0, 0, 0), "it was closed all the time");
+        let mut breaker = opened();
+        breaker.failed(at(1), 0);
+        assert!(wait(&mut breaker, at(1)).is_some());
+        assert_eq!(breaker.take_entered(), entered(0, 1, 0));
+        assert_eq!(wait(&mut breaker, at(10_000)), None);
+        // Nobody heard of it again, so another asks, and fails; then one that does not.
+        assert_eq!(wait(&mut breaker, at(12_000)), None);
+        breaker.failed(at(12_000), 0);
+        assert_eq!(breaker.take_entered(), entered(0, 1, 1));
+        assert_eq!(wait(&mut breaker, at(32_000)), None);
+        breaker.succeeded();
+        breaker.succeeded();
+        assert_eq!(breaker.take_entered(), entered(1, 0, 1));
+        assert_eq!(breaker.take_entered(), entered(0, 0, 0));
     }
 
     #[test]

@@ -11,6 +11,7 @@ mod breaker;
 mod config;
 mod exchanging;
 mod forwarding;
+mod health;
 mod injected;
 mod memory;
 mod policy;

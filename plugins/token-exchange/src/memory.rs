@@ -39,6 +39,8 @@ pub struct Memory {
     /// The flight that was heard of last, for what other workers may have of it.
     pub(crate) last: Option<Flight>,
     pub(crate) breakers: Vec<Breaker>,
+    /// Whether their metrics are there.
+    pub(crate) breakers_are_told: bool,
     pub(crate) issuers: Option<issuers::Learned>,
     tidied: Option<UnixTime>,
     /// With keys of its own that nobody can foresee.
@@ -109,6 +111,7 @@ impl Memory {
             flights: HashMap::new(),
             last: None,
             breakers: settings.servers.iter().map(|server| Breaker::new(server.breaker)).collect(),
+            breakers_are_told: false,
             issuers: settings.issuers.as_ref().map(issuers::Issuers::nothing_learned),
             tidied: None,
             random: RandomState::new(),

@@ -5,7 +5,7 @@ use filter_kit::{
     crypto::{CryptoChoice, CryptoNeeds},
     flow::{Common, Judge, Judging, Subject, Verdict},
     path::Ambiguous,
-    policy::{Callout, CalloutOutcome, Note, ResponseHead},
+    policy::{Callout, CalloutOutcome, Count, Note, ResponseHead},
     request::RequestHead,
     rules::Rule,
     token_source::{HandedOver, Presented},
@@ -17,6 +17,7 @@ use crate::{
     config::{Settings, Target},
     exchanging,
     forwarding::Kept,
+    health,
     memory::Memory,
     proving, verdict,
 };
@@ -45,6 +46,10 @@ impl Background for ExchangeJudge {
         for server in &mut settings.servers {
             server.client.equip(crypto);
         }
+    }
+
+    fn counts(settings: &Settings, memory: &mut Memory) -> Vec<Count> {
+        health::counts(settings, memory)
     }
 
     fn learn(

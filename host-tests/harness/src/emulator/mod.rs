@@ -110,6 +110,10 @@ impl Running for Emulated {
     fn logs(&self) -> Vec<String> {
         self.engine.borrow().w().logs.clone()
     }
+
+    fn filter_metric(&self, name: &str) -> Option<u64> {
+        self.metric(name)
+    }
 }
 
 impl Emulated {

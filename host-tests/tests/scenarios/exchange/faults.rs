@@ -126,6 +126,55 @@ scenarios! {
         assert!(metrics.iter().any(|line| line.contains("idp answers again")), "{metrics:#?}");
     }
 
+    fn each_state_of_a_breaker_is_counted_and_a_refusal_changes_none(runner) {
+        let provider = Provider::default();
+        let gateway = serve(runner, &provider, to_b_with("/authorization_servers/0/breaker", json!({"failures": 2, "open_seconds": 1})));
+        let entered = || {
+            ["closed", "open", "half_open"].map(|state| {
+                gateway.filter_metric(&format!("fourleg_token_exchange_breaker_total.server.idp.state.{state}"))
+            })
+        };
+        // They are counted at the next tick.
+        let becomes = |closed, open, half_open| {
+            let expected = [closed, open, half_open].map(Some);
+            for _ in 0..100 {
+                if entered() == expected {
+                    return;
+                }
+                gateway.pass(Duration::from_millis(50));
+            }
+            panic!("{:?} is not {expected:?}", entered());
+        };
+        let stays = |closed, open, half_open| {
+            gateway.pass(Duration::from_millis(600));
+            assert_eq!(entered(), [closed, open, half_open].map(Some));
+        };
+        let send = |user: &str| gateway.send(get("/mcp").bearer(&of_user(&*gateway, user).sign()));
+        becomes(0, 0, 0);
+        provider.says(super::provider::error("invalid_grant"));
+        for user in ["mallory", "mallet", "marvin"] {
+            send(user).never_reached_upstream();
+        }
+        stays(0, 0, 0);
+        provider.says(Response::text(500, "oh"));
+        for _ in 0..2 {
+            send("bob").denied_with(502);
+        }
+        becomes(0, 1, 0);
+        // One attempt, which fails.
+        gateway.pass(Duration::from_millis(1400));
+        send("bob").denied_with(502);
+        becomes(0, 2, 1);
+        // One that the server refuses: it answers.
+        provider.says(super::provider::error("invalid_grant"));
+        gateway.pass(Duration::from_millis(2700));
+        send("mallory").never_reached_upstream();
+        becomes(1, 2, 2);
+        provider.is_good();
+        send("alice").allowed();
+        stays(1, 2, 2);
+    }
+
     fn each_server_has_a_breaker_of_its_own(runner) {
         let provider = Provider::default();
         let broken = Provider::default();

@@ -4,7 +4,7 @@ use oauth_core::{jose::Crypto, time::UnixTime};
 
 use crate::{
     crypto::CryptoNeeds,
-    policy::{Callout, CalloutOutcome, Note},
+    policy::{Callout, CalloutOutcome, Count, Note},
 };
 
 /// The part of a filter that no single request owns. Every method has a default for filters that need none of it.
@@ -32,6 +32,12 @@ pub trait Background: 'static {
 
     /// The shared callouts that are due now, asked for at configure and at every tick. Each must have a key.
     fn upkeep(_settings: &Self::Settings, _shared: &mut Self::Shared, _now: UnixTime) -> Vec<Callout> {
+        Vec::new()
+    }
+
+    /// What is to be counted since this was asked last; asked for at configure and at every tick, after
+    /// [`Background::upkeep`].
+    fn counts(_settings: &Self::Settings, _shared: &mut Self::Shared) -> Vec<Count> {
         Vec::new()
     }
 

@@ -6,6 +6,7 @@
 mod across_workers;
 mod answer;
 mod callouts;
+mod counting;
 mod outcome;
 mod root;
 mod stream;

@@ -25,7 +25,9 @@ use crate::{
     crypto::CryptoNeeds,
     matching::require_expected_slash,
     path::Ambiguous,
-    policy::{Answered, Callout, CalloutOutcome, Hold, Input, Note, Policy, PropertyPath, Refusal, ResponseHead, Step},
+    policy::{
+        Answered, Callout, CalloutOutcome, Count, Hold, Input, Note, Policy, PropertyPath, Refusal, ResponseHead, Step,
+    },
     request::{Parts, RequestHead},
     token_source::{Learned, Pending, Presented, Reading},
 };
@@ -100,6 +102,10 @@ impl<J: Judge> Background for Judging<J> {
         let mut due = J::common(settings).token.upkeep(&mut shared.learned, now);
         due.extend(J::upkeep(settings, &mut shared.memory, now));
         due
+    }
+
+    fn counts(settings: &J::Settings, shared: &mut Self::Shared) -> Vec<Count> {
+        J::counts(settings, &mut shared.memory)
     }
 
     fn learn(

@@ -311,7 +311,7 @@ pub(crate) fn define_counter(name: &str) -> Result<u32> {
     Ok(metric)
 }
 
-pub(crate) fn count(metric: u32) {
+pub(crate) fn count(metric: u32, by: u32) {
     // SAFETY: no memory is passed. A counter that does not count must not change a verdict.
-    let _ = unsafe { raw::proxy_increment_metric(metric, 1) };
+    let _ = unsafe { raw::proxy_increment_metric(metric, i64::from(by)) };
 }

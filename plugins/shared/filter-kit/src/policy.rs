@@ -265,6 +265,15 @@ pub enum Note {
     Warn(String),
 }
 
+/// Something that is counted beside decisions, in a metric of the whole proxy.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Count {
+    /// The metric's name after `fourleg_<plugin>_`, of parts from fixed sets or from the configuration.
+    pub name: String,
+    /// How often it has happened; with 0 the metric is there all the same.
+    pub by: u32,
+}
+
 /// The end of a callout.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CalloutOutcome<'a> {

@@ -108,7 +108,9 @@ pub(crate) struct Registry<P: Policy> {
     pub(crate) shared_prefix: String,
     /// Whether the root ticks at the short period.
     pub(crate) is_hurried: bool,
-    pub(crate) counters: HashMap<(&'static str, &'static str), u32>,
+    /// Metrics that are defined: by decision and code, and by name.
+    pub(crate) decisions: HashMap<(&'static str, &'static str), u32>,
+    pub(crate) events: HashMap<String, u32>,
 }
 
 impl<P: Policy> Registry<P> {
@@ -123,7 +125,8 @@ impl<P: Policy> Registry<P> {
             queue: None,
             shared_prefix: String::new(),
             is_hurried: false,
-            counters: HashMap::new(),
+            decisions: HashMap::new(),
+            events: HashMap::new(),
         }
     }
 

@@ -140,20 +140,6 @@ impl<P: Policy> Handle<P> {
             stream.phase = phase;
         }
     }
-
-    /// `fourleg_<plugin>_decisions_total.decision.<d>.code.<c>`: both are from fixed sets.
-    pub(super) fn count(&self, decision: &'static str, code: &'static str) {
-        let known = self.0.borrow().counters.get(&(decision, code)).copied();
-        let counter = known.or_else(|| {
-            let name = format!("fourleg_{}_decisions_total.decision.{decision}.code.{code}", P::NAME);
-            let counter = host::define_counter(&name).ok()?;
-            self.0.borrow_mut().counters.insert((decision, code), counter);
-            Some(counter)
-        });
-        if let Some(counter) = counter {
-            host::count(counter);
-        }
-    }
 }
 
 /// Makes the edits, in the effective context.

@@ -77,6 +77,7 @@ impl<P: Policy> Handle<P> {
             Err(_) => host::log(Level::Warn, "the proxy offers no queue: shared callouts start at the next tick"),
         }
         self.upkeep();
+        self.count_events();
         true
     }
 
@@ -110,6 +111,7 @@ impl<P: Policy> Handle<P> {
         self.start_all_asked();
         self.look_at_others(now);
         self.upkeep();
+        self.count_events();
     }
 
     pub(super) fn upkeep(&self) {
