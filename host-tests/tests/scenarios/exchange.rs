@@ -11,6 +11,7 @@ mod refusals;
 mod requests;
 mod results;
 mod signing;
+mod smuggled;
 mod targets;
 mod upstream;
 mod whole_chain;

@@ -68,6 +68,7 @@ impl Background for DetailsJudge {
 impl Judge for DetailsJudge {
     const NAME: &'static str = "rar_enforcement";
     const AUDIT: &'static str = "fourleg.audit.rar_enforcement";
+    const READS_ARGUMENTS: bool = true;
     type Require = Requirement;
     type Kept = Kept;
     type Watched = ();

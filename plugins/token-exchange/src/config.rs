@@ -3,7 +3,7 @@
 mod server;
 mod target;
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use filter_kit::{
     cors::RawCors,
@@ -102,6 +102,8 @@ pub struct Settings {
     pub(crate) cache: CacheLimits,
     /// Of the whole document.
     pub(crate) digest: [u8; 32],
+    /// The fields in which callers bring tokens for us alone, each once: they never go on.
+    pub(crate) fields_for_us: Vec<String>,
     /// The position of the subject token among the properties.
     pub(crate) subject_token_at: usize,
 }
@@ -119,11 +121,6 @@ impl Settings {
             settings.common.keep_notes(&problems);
         }
         problems.into_result(settings)
-    }
-
-    /// The fields in which callers bring tokens for us alone: they never go on.
-    pub(crate) fn fields_for_us(&self) -> impl Iterator<Item = &str> {
-        self.targets.iter().filter_map(|target| target.require.field_for_us())
     }
 }
 
@@ -183,10 +180,13 @@ impl RawConfig {
                 problems.note(at("authorization_servers", &server.name), "is not used: no target names it");
             }
         }
+        let fields_for_us: BTreeSet<&str> = targets.iter().filter_map(|target| target.require.field_for_us()).collect();
+        let fields_for_us = fields_for_us.into_iter().map(str::to_owned).collect();
         Settings {
             common,
             servers,
             issuers,
+            fields_for_us,
             targets,
             unmatched,
             cookies: self.cookies.unwrap_or_default(),

@@ -173,7 +173,7 @@ fn take_in(
     Ok(())
 }
 
-/// Tells the server's breaker how it fares: transport faults and 5xx count, and nothing that it says.
+/// Tells the server's breaker how it fares: transport faults and 5xx count, and nothing that it says, be it too much.
 fn note_health(
     settings: &Settings,
     memory: &mut Memory,
@@ -186,6 +186,7 @@ fn note_health(
     let Some(breaker) = position.and_then(|position| memory.breakers.get_mut(position)) else { return Vec::new() };
     let change = match outcome {
         CalloutOutcome::Failed(Fault::Status(status)) if status < 500 => breaker.succeeded(),
+        CalloutOutcome::Failed(Fault::TooLarge) => breaker.succeeded(),
         CalloutOutcome::Failed(_) => breaker.failed(now, jitter),
         CalloutOutcome::Answer { .. } => breaker.succeeded(),
     };

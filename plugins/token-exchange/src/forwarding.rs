@@ -5,14 +5,14 @@ use std::fmt;
 use filter_kit::{
     path::Ambiguous,
     policy::RequestEdits,
-    request::{Property, RequestHead},
+    request::{CREDENTIALS, Property, RequestHead, same_name},
 };
-use oauth_core::secret::Secret;
+use oauth_core::{
+    credential::{self, Credential},
+    secret::Secret,
+};
 
 use crate::config::{Cookies, Settings};
-
-/// Credentials that end here, whatever the verdict. `Authorization` is set anew, or not at all.
-const CREDENTIALS: [&str; 3] = ["authorization", "proxy-authorization", "dpop"];
 
 /// What is needed of a request's head after the verdict on it was found.
 pub struct Kept {
@@ -22,7 +22,8 @@ pub struct Kept {
     remove: Vec<String>,
     /// Path and query without a token in it, if there is one.
     path: Result<Option<String>, Ambiguous>,
-    /// The tokens that the caller brings for us, by the field's name; of a field that is there twice, none.
+    /// The tokens that the caller brings for us, by the field's name; of a field that is there twice, or that holds no
+    /// token, none.
     brought: Vec<(String, Secret)>,
     /// W3C Trace Context, for the authorization server.
     pub(crate) traceparent: Option<String>,
@@ -40,16 +41,16 @@ impl Kept {
         let fields = request.fields();
         let authorization = fields.all("authorization").map(|value| (b"authorization".to_vec(), value.to_vec()));
         let subject_token = request.property(settings.subject_token_at).clone();
-        let is_removed = |name: &str| {
-            let ends_here = CREDENTIALS.contains(&name) || (name == "cookie" && settings.cookies == Cookies::Remove);
-            ends_here || settings.fields_for_us().any(|field| field == name)
-        };
-        // Servers behind CGI take `_` for `-`, and so would find them under another name.
+        // Credentials end here, whatever the verdict. `Authorization` is set anew, or not at all.
+        let credentials =
+            CREDENTIALS.into_iter().filter(|name| *name != "cookie" || settings.cookies == Cookies::Remove);
+        let ending: Vec<&str> = credentials.chain(settings.fields_for_us.iter().map(String::as_str)).collect();
         let names = fields.iter().filter_map(|(name, _)| std::str::from_utf8(name).ok());
-        let remove = names.filter(|name| is_removed(&name.to_ascii_lowercase().replace('_', "-"))).map(str::to_owned);
-        let brought = settings.fields_for_us().filter_map(|name| {
-            let value = request.plain_field(name)?;
-            Some((name.to_owned(), Secret::new(value.to_owned())))
+        let is_removed = |name: &&str| ending.iter().any(|field| same_name(name.as_bytes(), field));
+        let remove = names.filter(is_removed).map(str::to_owned);
+        let brought = settings.fields_for_us.iter().filter_map(|name| {
+            let token = token_of(request.plain_field(name)?)?;
+            Some((name.clone(), token))
         });
         Self {
             head: RequestHead::new(authorization.collect(), true).with_properties(vec![subject_token]),
@@ -82,6 +83,16 @@ impl Kept {
             set: path.into_iter().chain(credential).collect(),
             ..RequestEdits::default()
         })
+    }
+}
+
+/// The token in a field for us: bare, or with its scheme. What has not the form of a token is none.
+fn token_of(value: &str) -> Option<Secret> {
+    let has_scheme = value.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer "));
+    let field = if has_scheme { value.to_owned() } else { format!("Bearer {value}") };
+    match credential::bearer(&[field.as_bytes()]) {
+        Ok(Credential::Bearer(token)) => Some(Secret::new(token.to_owned())),
+        _ => None,
     }
 }
 

@@ -6,14 +6,7 @@ use filter_kit::{
     policy::Callout,
     token_source::HandedOver,
 };
-use oauth_core::{
-    audience::require_audience,
-    claims::Claims,
-    credential::{self, Credential},
-    reason::Reason,
-    secret::Secret,
-    time::UnixTime,
-};
+use oauth_core::{audience::require_audience, claims::Claims, reason::Reason, secret::Secret, time::UnixTime};
 
 use crate::{config::Injected, proving};
 
@@ -36,9 +29,9 @@ pub(crate) fn judge(
     now: UnixTime,
 ) -> Second {
     let refused = Second::Refused(Reason::SecondTokenRefused);
-    let Some(token) = brought.and_then(|value| token_of(value.expose())) else { return refused };
+    let Some(token) = brought else { return refused };
     let accepts = |issuer| injected.issuers.contains(&issuer);
-    let verified = proving::prove((issuers, learned), &token, accepts, waited, now);
+    let verified = proving::prove((issuers, learned), token, accepts, waited, now);
     let known = match verified {
         Verification::Verified(known) => known,
         Verification::Refused(_) => return refused,
@@ -47,19 +40,9 @@ pub(crate) fn judge(
     };
     let is_for_the_target = require_audience(&known.token, &injected.audiences, true).is_ok();
     if is_for_the_target && is_of_the_same(injected, first.claims(), known.token.claims()) {
-        Second::Accepted(token)
+        Second::Accepted(token.clone())
     } else {
         refused
-    }
-}
-
-/// Bare, or with its scheme.
-fn token_of(value: &str) -> Option<Secret> {
-    let has_scheme = value.get(..7).is_some_and(|start| start.eq_ignore_ascii_case("bearer "));
-    let field = if has_scheme { value.to_owned() } else { format!("Bearer {value}") };
-    match credential::bearer(&[field.as_bytes()]) {
-        Ok(Credential::Bearer(token)) => Some(Secret::new(token.to_owned())),
-        _ => None,
     }
 }
 

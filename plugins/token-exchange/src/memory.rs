@@ -169,6 +169,14 @@ impl Memory {
         self.refusals.insert(key, Refused { reason, claims, heard: now, until: now.plus(hold), again });
     }
 
+    /// Gives up a token that is not its issuer's, whoever gave it to us, and answers so for a while.
+    pub(crate) fn unfit(&mut self, key: CacheKey, reason: Reason, hold: Duration, now: UnixTime) {
+        if let Some(obtained) = self.results.remove(&key) {
+            self.dropped.insert(key, Dropped { at: now, sha256: obtained.sha256 });
+        }
+        self.refused(key, reason, None, hold, now);
+    }
+
     /// Gives up a token that the upstream has refused: the one that was heard then, and not too often. Whether so.
     pub(crate) fn drop_result(&mut self, key: &CacheKey, heard: UnixTime, now: UnixTime) -> bool {
         let lately = |dropped: &Dropped| dropped.at <= now && now.since(dropped.at) < DROP_COOLDOWN;

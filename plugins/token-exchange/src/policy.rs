@@ -109,6 +109,10 @@ impl Judge for ExchangeJudge {
         &settings.targets
     }
 
+    fn fields_for_us(settings: &Settings) -> &[String] {
+        &settings.fields_for_us
+    }
+
     fn keep(settings: &Settings, request: &RequestHead) -> Kept {
         Kept::of(settings, request)
     }

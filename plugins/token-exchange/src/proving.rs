@@ -1,14 +1,60 @@
 //! Verifying tokens other than the request's own: results, and those that callers bring.
 
+use std::time::Duration;
+
 use filter_kit::{
     flow::Waited,
     issuers::{Issuers, Learned, Verification},
     policy::Callout,
 };
-use oauth_core::{secret::Secret, time::UnixTime};
+use oauth_core::{reason::Reason, secret::Secret, time::UnixTime, token_exchange::result::check_claims};
+
+use crate::{
+    config::Settings,
+    exchanging::{self, Wanted},
+    memory::{Memory, Obtained},
+};
 
 /// Before the keys of callouts that fetch keys for us, so that they are not those of the token's own source.
 const KEYS: &str = "results.";
+
+/// Why a result is not proven to be its issuer's.
+pub(crate) enum Unproven {
+    /// The keys cannot be had before this time.
+    KeysUnavailable(Duration),
+    /// It is not what was wanted.
+    Unfit(Reason),
+}
+
+/// Requires that a result is its issuer's, where the target asks for that. Out: the callout to wait for first.
+///
+/// # Errors
+/// [`Unproven`]
+pub(crate) fn require_proven(
+    settings: &Settings,
+    memory: &mut Memory,
+    wanted: &Wanted<'_>,
+    obtained: &Obtained,
+    waited: &Waited,
+    now: UnixTime,
+) -> Result<Option<Callout>, Unproven> {
+    let Some(position) = wanted.grant.verified_by else { return Ok(None) };
+    let (Some(issuers), Some(learned)) = (&settings.issuers, &mut memory.issuers) else {
+        return Err(Unproven::Unfit(Reason::InternalFault));
+    };
+    let accepts = |issuer| issuer == position;
+    match prove((issuers, learned), &obtained.token, accepts, waited, now) {
+        Verification::Verified(known) => {
+            let subject = wanted.subject.map(|(_, claims)| claims);
+            let expected = exchanging::expected(wanted.grant, wanted.server, subject, &wanted.scope);
+            check_claims(known.token.claims(), &expected, now).map_err(Unproven::Unfit)?;
+            Ok(None)
+        }
+        Verification::Refused(_) => Err(Unproven::Unfit(Reason::IssuedTokenUnfit)),
+        Verification::AwaitKeys(callout) => Ok(Some(callout)),
+        Verification::KeysUnavailable(wait) => Err(Unproven::KeysUnavailable(wait)),
+    }
+}
 
 /// Verifies a token as one of the issuers at these positions. A callout for keys comes under a key of our own, and an
 /// unknown key is refused once the request has waited for it.

@@ -2,7 +2,6 @@
 
 use filter_kit::{
     flow::{Subject, Verdict, Waited},
-    issuers::Verification,
     path::Ambiguous,
     policy::Callout,
     rules::Rule,
@@ -16,7 +15,6 @@ use oauth_core::{
     time::UnixTime,
     token_exchange::{
         ActorToken, CacheKey,
-        result::check_claims,
         subject::{is_delegated, require_exchangeable, require_may_act},
     },
 };
@@ -24,11 +22,11 @@ use oauth_core::{
 use crate::{
     answers::Watched,
     config::{ActorSource, Grant, Injected, Server, Settings, Target, Unmatched},
-    exchanging::{self, Barred, Wanted},
+    exchanging::{Barred, Wanted},
     forwarding::Kept,
     injected::{self, Second},
-    memory::{Memory, Obtained, Refused},
-    proving,
+    memory::{Memory, Refused},
+    proving::{self, Unproven},
 };
 
 type Judged<'a> = Verdict<'a, Watched>;
@@ -59,7 +57,7 @@ pub(crate) fn judge<'a>(
     let bench = Bench { settings, token, kept: subject.kept, waited: subject.waited, now };
     let decided = match &target.require {
         Target::Granted(grant) => bench.granted(memory, target, grant, &mut verdict),
-        Target::Injected(injected) => bench.injected(memory, target, injected),
+        Target::Injected(injected) => bench.injected(memory, injected),
     };
     match decided {
         Ok(Decided::Ask(callout)) => verdict.ask = Some(callout),
@@ -78,10 +76,7 @@ pub(crate) fn judge<'a>(
 pub(crate) fn judge_public<'a>(settings: &'a Settings, subject: Subject<'a, Kept>) -> Result<Judged<'a>, Ambiguous> {
     let mut verdict: Judged<'a> = subject.judge_public(&settings.targets)?;
     if verdict.outcome.is_ok() {
-        match subject.kept.edits(None) {
-            Ok(edits) => verdict.edits = edits,
-            Err(Ambiguous) => verdict.outcome = Err(Denial::plain(Reason::DuplicateCredential)),
-        }
+        without_credential(subject.kept, &mut verdict);
     }
     Ok(verdict)
 }
@@ -121,8 +116,15 @@ fn unmatched(settings: &Settings, kept: &Kept, verdict: &mut Judged<'_>) {
         verdict.outcome = Err(Denial::plain(Reason::RuleMissing));
         return;
     }
+    without_credential(kept, verdict);
+}
+
+fn without_credential(kept: &Kept, verdict: &mut Judged<'_>) {
     match kept.edits(None) {
-        Ok(edits) => verdict.edits = edits,
+        Ok(edits) => {
+            verdict.edits = edits;
+            verdict.watch = Some(Watched::of_nobody());
+        }
         Err(Ambiguous) => verdict.outcome = Err(Denial::plain(Reason::DuplicateCredential)),
     }
 }
@@ -156,7 +158,7 @@ impl Bench<'_, '_> {
                 require_may_act(token.claims(), actor).map_err(plain)?;
             }
             if grant.skip_if_audience_matches && self.is_meant_for(grant, server) {
-                let watched = Watched::of_client(position);
+                let watched = Watched::of_client();
                 return Ok(Decided::Forward { code: "already_meant", credential: credential.clone(), watched });
             }
         }
@@ -179,8 +181,14 @@ impl Bench<'_, '_> {
         }
         let key = wanted.key(settings);
         if let Some(obtained) = memory.result(&key, waited.since(), now) {
-            if let Some(callout) = self.verify(memory, grant, server, &wanted, &obtained)? {
-                return Ok(Decided::Ask(Box::new(callout)));
+            match proving::require_proven(settings, memory, &wanted, &obtained, waited, now) {
+                Ok(None) => {}
+                Ok(Some(callout)) => return Ok(Decided::Ask(Box::new(callout))),
+                Err(Unproven::KeysUnavailable(wait)) => return Err(plain(Reason::KeysUnavailable).retry_after(wait)),
+                Err(Unproven::Unfit(reason)) => {
+                    memory.unfit(key, reason, settings.cache.negative, now);
+                    return Err(plain(reason));
+                }
             }
             verdict.texts.push(("issued_sha256".to_owned(), obtained.sha256.clone()));
             verdict.lists.push(("issued_actors", obtained.actors.iter().map(|name| name.clone().into()).collect()));
@@ -228,56 +236,27 @@ impl Bench<'_, '_> {
     }
 
     /// Whether the user's own token is such that an exchange could add nothing: of the same server, for this target alone,
-    /// with no scope that the target is not to have, and given by a user.
+    /// with no scope that the target is not to have, given by a user, and to the actor that a result must have.
     fn is_meant_for(&self, grant: &Grant, server: &Server) -> bool {
         let claims = self.token.claims();
         let audiences = claims.audiences();
         self.token.issuer() == server.issuer
             && !audiences.is_empty()
             && audiences.iter().all(|audience| grant.audiences.expected.contains(audience))
-            && claims.scopes().iter().all(|scope| grant.scope.contains(scope))
+            && claims.scopes_in_any_claim().iter().all(|scope| grant.scope.contains(scope))
+            && grant.actors.as_ref().is_none_or(|actors| actors.check(claims).is_ok())
             && is_delegated(claims, self.token.profile())
             && !claims.is_bound()
     }
 
-    /// Verifies a result with its issuer's keys, where that is asked for. Out: the callout to wait for first.
-    fn verify(
-        &self,
-        memory: &mut Memory,
-        grant: &Grant,
-        server: &Server,
-        wanted: &Wanted<'_>,
-        obtained: &Obtained,
-    ) -> Result<Option<Callout>, Denial> {
-        let Some(position) = grant.verified_by else { return Ok(None) };
+    fn injected(&self, memory: &mut Memory, injected: &Injected) -> Result<Decided, Denial> {
         let (Some(issuers), Some(learned)) = (&self.settings.issuers, &mut memory.issuers) else {
-            return Err(Denial::plain(Reason::InternalFault));
-        };
-        let accepts = |issuer| issuer == position;
-        let verified = proving::prove((issuers, learned), &obtained.token, accepts, self.waited, self.now);
-        match verified {
-            Verification::Verified(known) => {
-                let subject = wanted.subject.map(|(_, claims)| claims);
-                let expected = exchanging::expected(grant, server, subject, &wanted.scope);
-                check_claims(known.token.claims(), &expected, self.now).map_err(Denial::plain)?;
-                Ok(None)
-            }
-            Verification::Refused(_) => Err(Denial::plain(Reason::IssuedTokenUnfit)),
-            Verification::AwaitKeys(callout) => Ok(Some(callout)),
-            Verification::KeysUnavailable(wait) => Err(Denial::plain(Reason::KeysUnavailable).retry_after(wait)),
-        }
-    }
-
-    fn injected(&self, memory: &mut Memory, target: &Rule<Target>, injected: &Injected) -> Result<Decided, Denial> {
-        let position = self.settings.targets.iter().position(|other| std::ptr::eq(other, target));
-        let (Some(position), Some(issuers), Some(learned)) = (position, &self.settings.issuers, &mut memory.issuers)
-        else {
             return Err(Denial::plain(Reason::InternalFault));
         };
         let brought = self.kept.brought(&injected.header);
         match injected::judge(injected, brought, self.token, (issuers, learned), self.waited, self.now) {
             Second::Accepted(credential) => {
-                Ok(Decided::Forward { code: "pre_injected", credential, watched: Watched::of_caller(position) })
+                Ok(Decided::Forward { code: "pre_injected", credential, watched: Watched::of_caller() })
             }
             Second::Refused(reason) => Err(Denial::plain(reason)),
             Second::AwaitKeys(callout) => Ok(Decided::Ask(Box::new(callout))),

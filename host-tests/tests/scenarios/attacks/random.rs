@@ -4,22 +4,10 @@ use fourleg_harness::{Outcome, Request, Response, request};
 use fourleg_lab::mint::{Algorithm, jwks, key, stranger};
 use fourleg_tests::scenarios;
 
+use plugin_checks::Dice;
+
 use super::{BOTH, no_identity, only_with};
 use crate::fixture::{good, serve};
-
-/// A generator of the kind of Knuth's MMIX: the same numbers in every run.
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % sides
-    }
-
-    fn pick<'a, T: ?Sized>(&mut self, from: &[&'a T]) -> &'a T {
-        from[self.roll(from.len())]
-    }
-}
 
 scenarios! {
     fn requests_at_random_pass_only_where_they_may(runner) {
@@ -32,7 +20,7 @@ scenarios! {
                 good.replacen('.', "..", 1), good[1..].to_owned(), format!("{good}A"), "x.y.z".to_owned(), jwks([key(Algorithm::Rs256)]).to_string().replace(['"', '{', '}', ':', ',', '[', ']'], ""),
             ]
         };
-        let mut dice = Dice(25);
+        let mut dice = Dice::new(25);
         for _ in 0..8 {
             let batch: Vec<Request> = (0..50).map(|_| {
                 let method = dice.pick(&["GET", "POST", "HEAD", "PUT", "OPTIONS", "DELETE"]);

@@ -175,6 +175,22 @@ scenarios! {
         stays(1, 2, 2);
     }
 
+    /// One user's groups may be too many for one token: that is nothing that the others have to wait for.
+    fn an_answer_that_is_too_large_is_no_outage(runner) {
+        let provider = Provider::default();
+        let gateway = serve(runner, &provider, to_b_with("/authorization_servers/0/breaker", json!({"failures": 2, "open_seconds": 60})));
+        provider.does(|asked| {
+            let groups = if asked.subject()["sub"] == "alice" { "x".repeat(300 * 1024) } else { String::new() };
+            let mut answer = issued(&asked.wanted().sign());
+            answer["groups"] = json!(groups);
+            Response::json(200, &answer)
+        });
+        for _ in 0..5 {
+            gateway.send(get("/mcp").bearer(&of_user(&*gateway, "alice").sign())).denied_with(502).has_code("exchange_failed");
+        }
+        assert_eq!(forwarded(&gateway.send(get("/mcp").bearer(&of_user(&*gateway, "bob").sign())))["sub"], "bob");
+    }
+
     fn each_server_has_a_breaker_of_its_own(runner) {
         let provider = Provider::default();
         let broken = Provider::default();

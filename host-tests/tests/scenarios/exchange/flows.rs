@@ -106,6 +106,13 @@ scenarios! {
             assert_ne!(credential(&gateway.send(get("/mcp").bearer(&token))), token);
             assert_eq!(provider.count(), number + 1);
         }
+        // What a result must be, it must be too.
+        let acting = runner.start(chain(set(ours.clone(), "/targets/0/actors", json!({"required": true, "allowed": ["gateway"]})))).unwrap();
+        let of_no_actor = of_user(&*acting, "alice").claim("auth_time", acting.now());
+        let of_the_gateway = of_no_actor.clone().claim("act", json!({"sub": "gateway"})).sign();
+        let of_no_actor = of_no_actor.sign();
+        assert_ne!(credential(&acting.send(get("/mcp").bearer(&of_no_actor))), of_no_actor);
+        assert_eq!(credential(&acting.send(get("/mcp").bearer(&of_the_gateway))), of_the_gateway);
         let elsewhere = runner.start(chain(set(ours, "/authorization_servers/0/issuer", json!("https://other.example")))).unwrap();
         provider.issues(|token| token.issuer("https://other.example"));
         let token = of_user(&*elsewhere, "alice").claim("auth_time", elsewhere.now()).sign();

@@ -1,5 +1,7 @@
 //! What a server issues that was not wanted.
 
+use std::time::Duration;
+
 use fourleg_harness::{Gateway, Response, get, plugin};
 use fourleg_lab::mint::{Algorithm, Token, key, stranger};
 use fourleg_tests::scenarios;
@@ -120,6 +122,7 @@ scenarios! {
         let provider = Provider::default();
         let ours = to_b_with("/targets/0/verify_result", json!(true));
         let ours = set(ours, "/issuers", json!([{"issuer": I, "jwks": {"remote": {"cluster": "keys", "uri": "https://idp.example/keys"}}}]));
+        let ours = set(ours, "/cache", json!({"negative_ttl_seconds": 1}));
         let first = set(config(), "/forward", json!({"authorization": "exchange"}));
         let gateway = Gateway::chain([plugin("audience_validation", first), exchange(ours)])
             .cluster("idp", provider.handler())
@@ -137,8 +140,18 @@ scenarios! {
         send().denied_with(502).has_code("issued_token_unfit");
         with(stranger(Algorithm::Es256), |token| token.kid("k9"));
         send().denied_with(502).has_code("issued_token_unfit");
-        // The same token is as good for whoever brings it again.
+        // What cannot be verified is given up, and asked for again once the refusal is over.
+        let token = of_user(&*gateway, "alice").sign();
+        with(stranger(Algorithm::Es256), |token| token);
+        let before = provider.count();
+        for _ in 0..2 {
+            gateway.send(get("/mcp").bearer(&token)).denied_with(502).has_code("issued_token_unfit");
+        }
+        assert_eq!(provider.count(), before + 1);
         with(key(Algorithm::Es256), |token| token);
+        gateway.pass(Duration::from_millis(1100));
+        gateway.send(get("/mcp").bearer(&token)).allowed();
+        // The same token is as good for whoever brings it again.
         let token = of_user(&*gateway, "alice").sign();
         let before = provider.count();
         for _ in 0..3 {

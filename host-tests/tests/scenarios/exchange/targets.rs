@@ -1,10 +1,12 @@
 //! Which target a request is for.
 
-use fourleg_harness::{Protocol, Request, get, post};
+use std::time::Duration;
+
+use fourleg_harness::{Protocol, Reply, Request, Response, get, post};
 use fourleg_tests::scenarios;
 use serde_json::{Value, json};
 
-use super::{Provider, forwarded, of_user, serve, set, to_b};
+use super::{Provider, forwarded, of_user, provider::issued, serve, set, to_b};
 
 fn tools() -> Value {
     let target = |name: &str, mcp: Value| json!({"name": name, "match": {"path": {"exact": "/mcp"}, "mcp": mcp}, "authorization_server": "idp", "audience": [name]});
@@ -47,6 +49,24 @@ scenarios! {
         }
         assert_eq!(provider.count(), 3, "one for each target");
         gateway.send(message("no json".to_owned()).bearer(&token)).denied_with(400);
+    }
+
+    /// A call takes many times the room of its text once it is read. One user could fill the memory of a worker by many at a
+    /// time, and stop it for everybody.
+    fn large_calls_that_wait_for_an_exchange_take_little_room(runner) {
+        let provider = Provider::default();
+        let slow = set(tools(), "/authorization_servers/0/timeout_ms", json!(20_000));
+        let gateway = serve(runner, &provider, slow);
+        provider.does(|asked| Reply::After(Duration::from_secs(4), Response::json(200, &issued(&asked.wanted().sign()))));
+        let token = of_user(&*gateway, "alice").sign();
+        let nested = vec![r#"{"":0}"#; 120_000].join(",");
+        let large = call("send").replace(r#""arguments":{}"#, &format!(r#""arguments":{{"a":[{nested}]}}"#));
+        let requests = (0..16).map(|_| message(large.clone()).bearer(&token)).collect();
+        for outcome in gateway.send_all(requests) {
+            assert_eq!(forwarded(&outcome)["aud"], json!(["mail"]));
+            assert_eq!(outcome.allowed().whole_body().len(), large.len());
+        }
+        assert_eq!(provider.count(), 1);
     }
 
     fn one_request_has_one_target(runner) {

@@ -28,6 +28,24 @@ scenarios! {
         }
     }
 
+    /// Where no credential goes on the client could meet no challenge either, whatever it sends.
+    fn nor_does_one_where_no_credential_goes_on(runner) {
+        let provider = Provider::default();
+        for status in [200, 401, 403] {
+            let ours = to_b_with("/targets/0/match", json!({"path": {"exact": "/mcp/b"}}));
+            let ours = super::set(ours, "/unmatched", json!("remove_authorization"));
+            let gateway = runner.start(before(&provider, ours, status, HOSTILE)).unwrap();
+            let token = of_user(&*gateway, "alice").sign();
+            for request in [get("/mcp").bearer(&token), get("/healthz").bearer(&token), get("/healthz")] {
+                let outcome = gateway.send(request);
+                assert!(!super::has_field(outcome.upstream.first().unwrap(), "authorization"));
+                outcome.status(status).no_header("www-authenticate");
+                assert_eq!(outcome.response.body, b"the upstream's words");
+            }
+        }
+        assert_eq!(provider.count(), 0);
+    }
+
     /// TEX-12
     fn a_token_that_the_next_hop_refuses_is_given_up_once_and_the_client_sees_a_502(runner) {
         let provider = Provider::default();

@@ -153,6 +153,10 @@ impl<J: Judge> Policy for Judging<J> {
         &J::common(settings).notes
     }
 
+    fn fields_for_us(settings: &J::Settings) -> &[String] {
+        J::fields_for_us(settings)
+    }
+
     fn begin(
         settings: &J::Settings,
         shared: &mut Self::Shared,
@@ -293,13 +297,16 @@ fn with_exchange<J: Judge>(
     exchange: Result<Exchange, Fault>,
     now: UnixTime,
 ) -> Step<WaitingOf<J>> {
-    let known = match exchange {
+    let mut known = match exchange {
         Ok(exchange) => Known { exchange: Some(exchange), unread: None },
         Err(fault) if about.mcp.as_ref().is_none_or(|mcp| mcp.is_enforced) => {
             return Step::Deny(about.answering.refuse_fault(&presented, &fault, now));
         }
         Err(fault) => Known { exchange: None, unread: Some(fault.code()) },
     };
+    if !J::READS_ARGUMENTS {
+        known.forget_arguments();
+    }
     let case = Case { about, presented, known, waited: Waited::default() };
     conclude::<J>(settings, shared, Box::new(case), now)
 }

@@ -95,6 +95,12 @@ pub trait Policy: Background {
         &[]
     }
 
+    /// Fields that clients send to this filter alone, in lower case. Those among the headers are for the policy to take out;
+    /// as trailers they never go on.
+    fn fields_for_us(_settings: &Self::Settings) -> &[String] {
+        &[]
+    }
+
     /// Judges a request by its head.
     fn begin(
         settings: &Self::Settings,

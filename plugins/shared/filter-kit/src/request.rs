@@ -193,8 +193,7 @@ impl RequestHead {
     }
 }
 
-/// See [`RequestHead::identity_fields`]; for trailers.
-pub fn identity_fields(fields: &Fields) -> impl Iterator<Item = &[u8]> {
+fn identity_fields(fields: &Fields) -> impl Iterator<Item = &[u8]> {
     fields
         .iter()
         .map(|(name, _)| name)
@@ -202,6 +201,20 @@ pub fn identity_fields(fields: &Fields) -> impl Iterator<Item = &[u8]> {
 }
 
 const IDENTITY_PREFIX: &str = "x-fourleg-";
+
+/// The names of trailers that go no further: those that only Fourleg may set, `for_us`, and credentials, which have no
+/// place there (RFC 9110 §6.5.1), but which some servers put among the headers.
+pub fn refused_trailers<'f>(trailers: &'f Fields, for_us: &'f [String]) -> impl Iterator<Item = &'f [u8]> {
+    let is_refused = move |name: &[u8]| {
+        let for_us = for_us.iter().map(String::as_str);
+        CREDENTIALS.into_iter().chain(for_us).any(|refused| same_name(name, refused))
+    };
+    let others = trailers.iter().map(|(name, _)| name).filter(move |name| is_refused(name));
+    identity_fields(trailers).chain(others)
+}
+
+/// Fields that hold credentials.
+pub const CREDENTIALS: [&str; 4] = ["authorization", "proxy-authorization", "dpop", "cookie"];
 
 /// What common frameworks read as another method.
 const METHOD_OVERRIDES: [&str; 4] =
@@ -213,8 +226,10 @@ const METHOD_PARAMETERS: [&str; 2] = ["_method", "_httpmethod"];
 /// What common frameworks read as another path.
 const PATH_OVERRIDES: [&str; 2] = ["x-original-url", "x-rewrite-url"];
 
-/// Compares without case, and as CGI-like servers do: whatever is no letter and no digit is the same to some.
-fn same_name(field: &[u8], name: &str) -> bool {
+/// Whether some server could take a field of this name for the one called `name`: compares without case, and as CGI-like
+/// servers do, to some of which whatever is no letter and no digit is the same.
+#[must_use]
+pub fn same_name(field: &[u8], name: &str) -> bool {
     field.len() == name.len()
         && field.iter().zip(name.bytes()).all(|(a, b)| {
             let a = if a.is_ascii_alphanumeric() { a.to_ascii_lowercase() } else { b'-' };
@@ -321,5 +336,26 @@ mod tests {
         ]);
         let found: Vec<&[u8]> = head.identity_fields().collect();
         assert_eq!(found, [&b"x-fourleg-claims"[..], b"X_Fourleg_claims", b"x.fourleg!claims"]);
+    }
+
+    /// TEX-14, RFC 9110 §6.5.1
+    #[test]
+    fn no_credential_goes_on_as_a_trailer() {
+        let names = [
+            "x-end",
+            "Authorization",
+            "proxy.authorization",
+            "cookie",
+            "dpop",
+            "X_Bank_Token",
+            "x-banks",
+            "x-fourleg-a",
+        ];
+        let trailers = names.iter().map(|name| (name.as_bytes().to_vec(), b"x".to_vec())).collect();
+        let for_us = ["x-bank-token".to_owned()];
+        let mut refused: Vec<&[u8]> = refused_trailers(&trailers, &for_us).collect();
+        refused.sort_unstable();
+        let expected = ["Authorization", "X_Bank_Token", "cookie", "dpop", "proxy.authorization", "x-fourleg-a"];
+        assert_eq!(refused, expected.map(str::as_bytes));
     }
 }

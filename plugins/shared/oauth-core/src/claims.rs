@@ -173,6 +173,14 @@ impl Claims {
         &self.scopes
     }
 
+    /// Scopes, from whichever claim has some: what another reader may take for granted scopes. Where two claims have
+    /// some, they say the same.
+    #[must_use]
+    pub fn scopes_in_any_claim(&self) -> Scopes {
+        // It was read before, in a dialect that is as strict.
+        dialect::scopes(&self.members, Profile::Generic).unwrap_or_default()
+    }
+
     /// The roles of the issuer's dialect; for Keycloak those of clients as `client/role`.
     #[must_use]
     pub fn roles(&self) -> &[String] {

@@ -71,7 +71,7 @@ fn reads_a_sound_configuration() {
     assert_eq!(settings.servers[1].endpoint.as_str(), "https://login.example/t/oauth2/v2.0/token");
     let to_graph = grant(&settings, "graph").claims.clone();
     assert_eq!(to_graph.as_deref(), Some(r#"{"access_token":{"xms_cc":{"values":["cp1"]}}}"#));
-    assert_eq!(settings.fields_for_us().collect::<Vec<_>>(), ["x-bank-token"]);
+    assert_eq!(settings.fields_for_us, ["x-bank-token"]);
     assert!(!format!("{settings:?}").contains("hunter2"), "settings never print a secret");
 }
 
@@ -150,6 +150,7 @@ fn each_typical_mistake_is_named_with_its_place() {
         ),
         (gone("/targets/1/scope"), "targets[1].scope is empty"),
         (gone("/targets/2/opaque_result"), "targets[2].opaque_result cannot be deny"),
+        (set("/targets/2/actors", json!({"required": true})), "targets[2].actors cannot be with opaque_result allow"),
         (set("/targets/2/audience", json!(["a", "b"])), "targets[2].audience has too many"),
         (set("/targets/4/skip_if_audience_matches", json!(true)), "targets[4].skip_if_audience_matches means nothing"),
         (set("/targets/4/actor_token", json!({"value": "x", "type": "jwt"})), "targets[4].actor_token means nothing"),

@@ -9,7 +9,7 @@ use crate::{
     host::{self, Buffer, Level, Map},
     policy::{Hold, Input, Policy, Step},
     registry::{Phase, Stream},
-    request::{Property, RequestHead, identity_fields},
+    request::{Property, RequestHead, refused_trailers},
 };
 
 /// How long a client may take for a body that a verdict needs.
@@ -58,8 +58,10 @@ impl<P: Policy> Handle<P> {
     }
 
     pub(super) fn trailers(&self, id: u32) -> Verdict {
+        let settings = self.0.borrow().settings.clone();
+        let for_us = settings.as_deref().map(P::fields_for_us).unwrap_or_default();
         let stripped = host::fields(Map::RequestTrailers).is_ok_and(|trailers| {
-            identity_fields(&trailers).all(|name| host::remove_field(Map::RequestTrailers, name).is_ok())
+            refused_trailers(&trailers, for_us).all(|name| host::remove_field(Map::RequestTrailers, name).is_ok())
         });
         {
             let mut registry = self.0.borrow_mut();

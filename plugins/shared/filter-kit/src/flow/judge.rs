@@ -22,6 +22,9 @@ pub trait Judge: Background {
     const NAME: &'static str;
     /// The key of its audit record.
     const AUDIT: &'static str;
+    /// Whether it looks at the arguments of calls. If not they are forgotten before anything is waited for: read, they take
+    /// many times the room of the body, and very many requests may wait at a time.
+    const READS_ARGUMENTS: bool = false;
     /// What its rules require.
     type Require: 'static;
     /// What it keeps of a request's head for the verdict.
@@ -43,6 +46,11 @@ pub trait Judge: Background {
 
     /// The rules.
     fn rules(settings: &Self::Settings) -> &[Rule<Self::Require>];
+
+    /// See [`crate::policy::Policy::fields_for_us`].
+    fn fields_for_us(_settings: &Self::Settings) -> &[String] {
+        &[]
+    }
 
     /// What is needed of the head later.
     fn keep(settings: &Self::Settings, request: &RequestHead) -> Self::Kept;

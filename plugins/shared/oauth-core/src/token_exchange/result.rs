@@ -70,11 +70,12 @@ pub fn check(issued: &Issued, expected: &Expected<'_>, now: UnixTime) -> Result<
     if let Some(claims) = &claims {
         check_claims(claims, expected, now)?;
     }
-    let in_token = claims.as_ref().map(Claims::scopes).filter(|scopes| !scopes.is_empty());
-    for granted in [issued.scope.as_ref(), in_token].into_iter().flatten() {
+    // The next hop may read another dialect than the one that was configured for the server.
+    let in_token = claims.as_ref().map(Claims::scopes_in_any_claim).filter(|scopes| !scopes.is_empty());
+    for granted in [issued.scope.as_ref(), in_token.as_ref()].into_iter().flatten() {
         require_asked(granted, expected)?;
     }
-    for granted in [issued.scope.as_ref(), in_token].into_iter().flatten() {
+    for granted in [issued.scope.as_ref(), in_token.as_ref()].into_iter().flatten() {
         require_granted(granted, expected)?;
     }
     Ok(Checked { claims })

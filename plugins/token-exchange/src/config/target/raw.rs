@@ -202,6 +202,13 @@ impl RawTarget {
         if self.actor_token.is_some() && !profile.knows_actor() {
             problems.add(at(place, "actor_token"), "is known to the profile rfc8693 only");
         }
+        // With verify_result it is told there.
+        if opaque && self.actors.is_some() && !self.verify_result.unwrap_or(false) {
+            problems.add(
+                at(place, "actors"),
+                "cannot be with opaque_result allow: what cannot be read says nothing of actors",
+            );
+        }
         let verified_by = self.verified_by(server, known, opaque, place, problems);
         let scope_map = self.scope_map(&at(place, "scope_map"), problems);
         let capabilities = server.map(|server| server.capabilities.as_slice()).unwrap_or_default();

@@ -237,3 +237,23 @@ fn a_token_that_cannot_be_read_passes_only_where_that_was_allowed() {
     assert_eq!(bench.check(&with("aud", json!("tool-c"))), UNFIT);
     assert_eq!(bench.check_issued("opaque-token".to_owned(), Some("b:read b:write")).map(drop), UNFIT);
 }
+
+/// TEX-09: whichever claim the next hop reads its scopes from.
+#[test]
+fn a_scope_too_many_is_seen_in_every_claim_that_holds_scopes() {
+    for profile in [ServerProfile::Rfc8693, ServerProfile::Keycloak, ServerProfile::Okta, ServerProfile::Auth0] {
+        let bench = Bench { profile, ..Bench::new() };
+        for (claim, value) in [
+            ("scope", json!("b:read b:admin")),
+            ("scp", json!(["b:read", "b:admin"])),
+            ("scp", json!(["b:admin"])),
+            ("scope", json!("b:admin")),
+        ] {
+            let mut token = good();
+            token.as_object_mut().unwrap().remove("scope");
+            token["cid"] = json!("gateway");
+            token[claim] = value;
+            assert_eq!(bench.check(&token), UNFIT, "{profile:?} {token}");
+        }
+    }
+}
