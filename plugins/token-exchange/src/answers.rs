@@ -1,7 +1,7 @@
 //! What the upstream answers to a request that went on with a credential of ours, or with none.
 //!
-//! Its challenges are about a token that the client never had, or could never send there, and a hostile one could send the client to another
-//! authorization server: none reaches the client.
+//! Its challenges are about a token that the client never had, or could never send there, and a hostile one could send
+//! the client to another authorization server: none reaches the client.
 
 use filter_kit::{fields::Fields, policy::ResponseHead, token_source::Presented};
 use http_auth::ChallengeParser;
