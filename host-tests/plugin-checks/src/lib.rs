@@ -1,7 +1,9 @@
 //! What the unit tests of every plugin check alike: its configuration's mistakes, its schema, and that its README names
-//! what it answers; and dice for tests at random. Everything here panics where a test is to fail.
+//! what it answers; the page that explains all codes; and dice for tests at random. Everything here panics where a test is to fail.
 
 mod dice;
+
+use std::collections::BTreeMap;
 
 pub use dice::Dice;
 use oauth_core::config::Problems;
@@ -98,4 +100,30 @@ pub fn readme_names_every_code(readme: &str, codes: impl IntoIterator<Item = (&'
         let named = readme.lines().any(|line| line.starts_with(&start) && line.contains(&code));
         assert!(named, "{code} with status {status}");
     }
+}
+
+/// What is wrong with a page that explains codes in rows of `| code | status | what happened | what to do |`, each code in
+/// backticks and once: a code without its row, another status, a code that nobody says, a row that says nothing.
+pub fn mistakes_of_code_page(page: &str, codes: impl IntoIterator<Item = (&'static str, u16)>) -> Vec<String> {
+    let mut unexplained: BTreeMap<&str, u16> = codes.into_iter().collect();
+    let mut mistakes = Vec::new();
+    for line in page.lines() {
+        let Some(row) = line.strip_prefix("| `") else { continue };
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        let [code, status, happened, to_do, ""] = cells[..] else {
+            mistakes.push(format!("no row of four cells: {line}"));
+            continue;
+        };
+        let code = code.trim_end_matches('`');
+        match unexplained.remove(code) {
+            None => mistakes.push(format!("{code} is there twice, or is no code")),
+            Some(expected) if expected.to_string() != status => {
+                mistakes.push(format!("{code} has status {expected} and not {status}"));
+            }
+            Some(_) if happened.is_empty() || to_do.is_empty() => mistakes.push(format!("{code} is not explained")),
+            Some(_) => {}
+        }
+    }
+    mistakes.extend(unexplained.into_keys().map(|code| format!("{code} is missing")));
+    mistakes
 }
