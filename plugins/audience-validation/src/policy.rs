@@ -406,7 +406,8 @@ mod tests {
     use super::*;
 
     /// Reasons of other filters.
-    const ELSEWHERE: [Reason; 21] = [
+    const ELSEWHERE: [Reason; 22] = [
+        Reason::Overloaded,
         Reason::AuthorizationSpent,
         Reason::SeveralSingleUses,
         Reason::UseNotNoted,

@@ -149,7 +149,8 @@ mod tests {
     use oauth_core::reason::Reason;
 
     /// Reasons of other filters.
-    const ELSEWHERE: [Reason; 18] = [
+    const ELSEWHERE: [Reason; 19] = [
+        Reason::Overloaded,
         Reason::AuthorizationSpent,
         Reason::SeveralSingleUses,
         Reason::UseNotNoted,

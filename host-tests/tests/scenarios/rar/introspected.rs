@@ -1,6 +1,9 @@
 //! Details that the authorization server keeps for a token (RAR-12).
 
-use std::sync::{Arc, Mutex};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use fourleg_harness::{Gateway, Reply, Request, Response, get, plugin, request};
 use fourleg_lab::{
@@ -61,6 +64,16 @@ fn file(name: &str) -> Value {
 
 fn questions(idp: &IdentityProvider) -> usize {
     idp.requests_to(Endpoint::Introspection)
+}
+
+/// A call of a tool, whose arguments take some fifty times the room of their text once they are read.
+fn large_call() -> Request {
+    let nested = vec![r#"{"":0}"#; 120_000].join(",");
+    let body = format!(
+        r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"pay","arguments":{{"name":"a","a":[{nested}]}}}}}}"#
+    );
+    let request = request("POST", "/mcp/tools").body(body);
+    request.header("content-type", "application/json").header("accept", "application/json, text/event-stream")
 }
 
 scenarios! {
@@ -184,6 +197,36 @@ scenarios! {
         for outcome in outcomes.iter().filter(|outcome| outcome.response.status != 200) {
             outcome.denied_with(401).has_code("authorization_spent");
         }
+        assert_eq!(questions(&idp), 1);
+    }
+
+    /// One user with many large calls at a time takes a bounded part of a worker's memory, and the others go on.
+    fn large_calls_that_wait_for_the_answer_take_bounded_room(runner) {
+        let idp = omitting();
+        let mut ours = ours(json!({"timeout_ms": 20_000}));
+        ours["types"]["file"]["fields"]["a"] = json!("ignored");
+        ours["rules"][1] = json!({
+            "name": "pay", "match": {"path": {"exact": "/mcp/tools"}, "mcp": {"tools": ["pay"]}}, "arguments": "open",
+            "require": {"type": "file", "name": "{mcp.arguments/name}"},
+        });
+        let ask = asking(&idp);
+        let slowly = move |request: &Request| match ask(request) {
+            Reply::Response(response) => Reply::After(Duration::from_secs(4), response),
+            other => other,
+        };
+        let gateway = Gateway::chain([plugin("audience_validation", first(idp.jwks())), rar(ours)]).cluster("idp", slowly);
+        let gateway = runner.start(gateway).unwrap();
+        idp.set_clock(gateway.now());
+        let token = idp.issue(token(&idp, file("a")));
+        let outcomes = gateway.send_all((0..16).map(|_| large_call().bearer(&token)).collect());
+        let passed = outcomes.iter().filter(|outcome| outcome.response.status == 200).count();
+        for outcome in outcomes.iter().filter(|outcome| outcome.response.status != 200) {
+            outcome.denied_with(503);
+            assert_eq!(outcome.body_json()["error"]["data"]["code"], "overloaded");
+        }
+        assert!((1..8).contains(&passed), "{passed}");
+        // What was taken is there again.
+        gateway.send(large_call().bearer(&token)).allowed();
         assert_eq!(questions(&idp), 1);
     }
 }

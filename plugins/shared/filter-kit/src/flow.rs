@@ -5,6 +5,7 @@
 mod config;
 mod judge;
 mod mcp;
+mod room;
 mod told;
 mod verdict;
 
@@ -18,7 +19,10 @@ use oauth_core::{
     time::UnixTime,
 };
 
-use self::mcp::{Known, Mcp};
+use self::{
+    mcp::{Known, Mcp},
+    room::{Room, Share},
+};
 use crate::{
     audit::trace_id,
     background::Background,
@@ -48,6 +52,7 @@ pub struct Judging<J>(PhantomData<J>);
 pub struct Shared<M> {
     learned: Learned,
     memory: M,
+    room: Room,
 }
 
 /// What is waited for.
@@ -70,6 +75,8 @@ pub struct Case<K> {
     presented: Presented,
     known: Known,
     waited: Waited,
+    /// What it takes up, once it waits.
+    share: Option<Share>,
 }
 
 /// What is known of a request besides its token.
@@ -142,7 +149,7 @@ impl<J: Judge> Policy for Judging<J> {
     fn configure(document: &[u8]) -> Result<(J::Settings, Self::Shared), Problems> {
         let (settings, memory) = J::configure(document)?;
         let learned = J::common(&settings).token.nothing_learned();
-        Ok((settings, Shared { learned, memory }))
+        Ok((settings, Shared { learned, memory, room: Room::default() }))
     }
 
     fn properties(settings: &J::Settings) -> &[PropertyPath] {
@@ -273,7 +280,7 @@ fn with_token<J: Judge>(
     let hold = J::common(settings).hold;
     match about.mcp.as_mut().and_then(|mcp| mcp.opening.take()) {
         None => {
-            let case = Case { about, presented, known: Known::default(), waited: Waited::default() };
+            let case = Case { about, presented, known: Known::default(), waited: Waited::default(), share: None };
             conclude::<J>(settings, shared, Box::new(case), now)
         }
         // Where the head goes on before the body is read, a fault that it has already must not.
@@ -307,7 +314,7 @@ fn with_exchange<J: Judge>(
     if !J::READS_ARGUMENTS {
         known.forget_arguments();
     }
-    let case = Case { about, presented, known, waited: Waited::default() };
+    let case = Case { about, presented, known, waited: Waited::default(), share: None };
     conclude::<J>(settings, shared, Box::new(case), now)
 }
 
@@ -317,7 +324,7 @@ fn conclude<J: Judge>(
     mut case: Box<Case<J::Kept>>,
     now: UnixTime,
 ) -> Step<WaitingOf<J>> {
-    let Case { about, presented, known, waited } = &*case;
+    let Case { about, presented, known, waited, .. } = &*case;
     let Some((parts, kept)) = &about.parts else {
         return Step::Deny(Refusal::from(Denial::plain(Reason::InternalFault)));
     };
@@ -340,6 +347,12 @@ fn conclude<J: Judge>(
     if let Some(callout) = verdict.ask.take() {
         drop(verdict);
         case.waited.note(&callout, now);
+        if case.share.is_none() {
+            case.share = shared.room.take(case.known.weight());
+        }
+        if case.share.is_none() {
+            return Step::Deny(case.refuse(&Denial::plain(Reason::Overloaded), now));
+        }
         return Step::Call(*callout, Waiting::Asked(case));
     }
     if !verdict.uses.is_empty() {

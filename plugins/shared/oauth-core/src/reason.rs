@@ -86,6 +86,7 @@ reasons! {
         BodyTooLarge,
         CalloutFailed,
         DeadlineExceeded,
+        Overloaded,
         UpgradeRefused,
         HeadersUnreadable,
         TokenNotHandedOver,

@@ -73,6 +73,12 @@ impl Known {
         self.exchange.as_ref().map(|exchange| exchange.operations.as_slice()).unwrap_or_default()
     }
 
+    /// The memory that the arguments take, in bytes.
+    pub(super) fn weight(&self) -> usize {
+        let arguments = self.operations().iter().filter_map(|operation| operation.arguments.as_ref()).flatten();
+        arguments.map(|(name, value)| name.len().saturating_add(value.weight())).fold(0, usize::saturating_add)
+    }
+
     /// While the upstream is at work, nobody needs them, and they may be large.
     pub(super) fn forget_arguments(&mut self) {
         for operation in self.exchange.iter_mut().flat_map(|exchange| &mut exchange.operations) {

@@ -35,6 +35,24 @@ impl Exact {
         }
     }
 
+    /// The memory that it takes, in bytes and by a generous estimate: read, a text takes many times its length.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        // An object of any size has room for eleven members.
+        const OBJECT: usize = 400;
+        const VALUE: usize = 48;
+        let below = match self {
+            Self::Null | Self::Bool(_) => 0,
+            Self::Number(text) | Self::String(text) => text.len(),
+            Self::Array(elements) => elements.iter().map(Self::weight).fold(0, usize::saturating_add),
+            Self::Object(members) => members
+                .iter()
+                .map(|(name, value)| name.len().saturating_add(VALUE).saturating_add(value.weight()))
+                .fold(OBJECT, usize::saturating_add),
+        };
+        below.saturating_add(VALUE)
+    }
+
     /// The members, if it is an object.
     #[must_use]
     pub fn as_object(&self) -> Option<&BTreeMap<String, Self>> {

@@ -224,6 +224,8 @@ impl Reason {
             Self::CalloutFailed => refusal(503, "callout_failed", "a service needed for the decision failed"),
             // RFC 9110 §15.6.4.
             Self::DeadlineExceeded => refusal(503, "deadline_exceeded", "the decision took too long"),
+            // RFC 9110 §15.6.4: what waits already takes all the memory that there is for it.
+            Self::Overloaded => refusal(503, "overloaded", "too many large requests wait for a decision"),
             // RFC 9110 §7.8, §9.3.6: its later bytes could not be checked.
             Self::UpgradeRefused => refusal(403, "upgrade_refused", "protocol upgrades are not accepted here"),
             // RFC 9110 §5.5.

@@ -66,6 +66,7 @@ fn each_fault_has_its_status_and_oauth_error() {
         (Reason::BodyTooLarge, 413, None),
         (Reason::CalloutFailed, 503, None),
         (Reason::DeadlineExceeded, 503, None),
+        (Reason::Overloaded, 503, None),
         (Reason::UpgradeRefused, 403, None),
         (Reason::HeadersUnreadable, 400, Some("invalid_request")),
         (Reason::TokenNotHandedOver, 503, None),

@@ -1,0 +1,56 @@
+//! The room that calls take up while they wait for a service. Read, their arguments take many times the room of the body,
+//! so that one user with many calls at a time could fill a worker's memory, and stop it for everybody.
+
+use std::{cell::Cell, rc::Rc};
+
+/// What all that wait may take in a worker, in bytes: a quarter of what a small VM has.
+const MOST: usize = 64 * 1024 * 1024;
+
+/// What is taken of it.
+#[derive(Debug, Default)]
+pub(super) struct Room(Rc<Cell<usize>>);
+
+/// A share of it, given back when this ends.
+#[derive(Debug)]
+pub(super) struct Share {
+    taken: Rc<Cell<usize>>,
+    bytes: usize,
+}
+
+impl Room {
+    /// `None`: there is no room. Whoever takes none, or is alone, has it in any case: the body was small enough to be read.
+    pub(super) fn take(&self, bytes: usize) -> Option<Share> {
+        let before = self.0.get();
+        let after = before.saturating_add(bytes);
+        (after <= MOST || before == 0 || bytes == 0).then(|| {
+            self.0.set(after);
+            Share { taken: Rc::clone(&self.0), bytes }
+        })
+    }
+}
+
+impl Drop for Share {
+    fn drop(&mut self) {
+        self.taken.set(self.taken.get().saturating_sub(self.bytes));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_is_bounded_and_gives_its_room_back() {
+        let room = Room::default();
+        let first = room.take(MOST - 10).unwrap();
+        let second = room.take(10).unwrap();
+        assert!(room.take(1).is_none());
+        drop(second);
+        assert!(room.take(11).is_none() && room.take(10).is_some());
+        drop(first);
+        let alone = room.take(usize::MAX).unwrap();
+        assert!(room.take(1).is_none() && room.take(0).is_some());
+        drop(alone);
+        assert!(room.take(MOST).is_some());
+    }
+}
