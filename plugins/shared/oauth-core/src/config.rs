@@ -126,6 +126,14 @@ pub fn read<T: DeserializeOwned>(document: &[u8]) -> (Option<T>, Problems) {
             problems.add("", "is not a JSON object: expected {\"…\": …}");
             return (None, problems);
         }
+        // Envoy hands over any other message in its own form, as bytes.
+        Err(told) if std::str::from_utf8(document).is_err() => {
+            problems.add(
+                "",
+                format!("is no text ({told}): expected one JSON object, in Envoy as a google.protobuf.StringValue"),
+            );
+            return (None, problems);
+        }
         Err(told) => {
             problems.add("", format!("is not valid JSON ({told}): expected one JSON object"));
             return (None, problems);

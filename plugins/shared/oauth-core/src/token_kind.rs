@@ -26,8 +26,8 @@ impl TokenKind {
     /// | Profile | delegated | application |
     /// |---|---|---|
     /// | rfc9068 | `sub` is not the client | `sub` = `client_id` |
-    /// | keycloak | `sid`, and nothing of a service account | `client_id` = `azp` and `preferred_username` = `service-account-` + `azp` |
-    /// | okta | `uid` | `sub` = `cid` |
+    /// | keycloak | `sid` and `sub`, and nothing of a service account | `client_id` = `azp` and `preferred_username` = `service-account-` + `azp` |
+    /// | okta | `uid` and `sub` | `sub` = `cid` |
     /// | auth0 | `sub` as `connection\|user` | `sub` = client + `@clients`, or `gty` = `client-credentials` |
     /// | entra | `scp`, not empty | `idtyp` = `app`, and no `scp` |
     /// | generic | `sub` is not the client, and header `typ` `at+jwt` or `auth_time` | `sub` = client |
@@ -39,7 +39,7 @@ impl TokenKind {
             Profile::Rfc9068 => (of_another, speaks_for_itself),
             Profile::Keycloak => keycloak(claims),
             // `uid` is the user; there is none with client credentials.
-            Profile::Okta => (text(claims, "uid").is_some(), speaks_for_itself),
+            Profile::Okta => (text(claims, "uid").is_some() && claims.subject().is_some(), speaks_for_itself),
             Profile::Auth0 => auth0(claims),
             // Application permissions come as `roles`, but so may those of a user: `idtyp` says it.
             Profile::Entra => (
@@ -85,7 +85,8 @@ fn keycloak(claims: &Claims) -> (bool, bool) {
         ["client_id", "clientId", "clientHost", "clientAddress"].iter().any(|name| claims.members().contains_key(*name))
     };
     let is_user = !is_service_account && (username.is_some() || !is_marked());
-    (text(claims, "sid").is_some() && is_user, application)
+    // Whoever it was must have a name, or nobody can be held to account.
+    (text(claims, "sid").is_some() && claims.subject().is_some() && is_user, application)
 }
 
 /// Users are `connection|identifier`. Clients are `identifier@clients`, and only the profile of its own says `gty`.
@@ -133,6 +134,22 @@ mod tests {
 
     fn of(profile: Profile, claims: Value) -> TokenKind {
         of_type(profile, TypeProof::AnyJwt, claims)
+    }
+
+    /// AUD-08: a Keycloak client without the scope `basic` gets such a token.
+    #[test]
+    fn a_user_without_a_name_is_nobody() {
+        for (profile, claims) in [
+            (Profile::Keycloak, json!({"sid": "s", "azp": "agent"})),
+            (Profile::Okta, json!({"uid": "00u1", "cid": "agent"})),
+        ] {
+            let with = |subject: &str| {
+                let mut claims = claims.clone();
+                claims["sub"] = json!(subject);
+                of(profile, claims)
+            };
+            assert_eq!((of(profile, claims.clone()), with("alice")), (TokenKind::Unknown, TokenKind::Delegated));
+        }
     }
 
     /// AUD-08
