@@ -255,9 +255,13 @@ mod counted {
                 };
                 assert_eq!(raw_client::send(running.address(), &request, Duration::from_secs(10)).unwrap().status, 200);
             }
-            for (decision, code) in
-                [("shadow_deny", "credential_missing"), ("shadow_deny", "audience_mismatch"), ("allow", "ok")]
-            {
+            for (decision, code) in [
+                ("shadow_deny", "credential_missing"),
+                ("shadow_deny", "audience_mismatch"),
+                ("allow", "ok"),
+                // The rule's, of the request that it did not stop.
+                ("shadow_rule_deny", "insufficient_scope"),
+            ] {
                 let name = format!("fourleg_audience_validation_decisions_total.decision.{decision}.code.{code}");
                 let found = running.metric(&format!("wasmcustom.{name}")).unwrap();
                 assert_eq!(found, Some(1), "{name}\n{}", running.admin_get("/stats?filter=fourleg").unwrap().text());

@@ -288,7 +288,11 @@ fn judge(settings: &Settings, learned: &mut Learned, mut waiting: Waiting, now: 
             .with_shadow(&shadow)
     };
     match check.require(&demand, &waiting.captures) {
-        Ok(()) => allow(settings, &about, resource, &waiting.token, &authenticated, record, now),
+        Ok(()) => {
+            let mut edits = allow(settings, &about, resource, &waiting.token, &authenticated, record, now);
+            edits.shadow_denials = rules::shadow_denials(&shadow);
+            Step::Allow(edits)
+        }
         Err(denial) => conclude(settings, &about, denial, record, now),
     }
 }
@@ -347,7 +351,7 @@ fn allow(
     authenticated: &Authenticated,
     complete: impl Fn(Record) -> Record,
     now: UnixTime,
-) -> Step<Waiting> {
+) -> RequestEdits {
     let mut edits = RequestEdits::default();
     let decision = if settings.mode == Mode::Shadow { "shadow_allow" } else { "allow" };
     let record = Record::new(AudienceValidation::NAME, decision, "ok", now);
@@ -355,7 +359,7 @@ fn allow(
     edits.state.push((AUDIT, record.into_bytes()));
     if settings.mode == Mode::Shadow {
         edits.state.push(handoff::unverified());
-        return Step::Allow(edits);
+        return edits;
     }
     edits.state.push(handoff::verified(&resource.protected.resource, authenticated));
     if settings.forward_authorization != ForwardAuthorization::Keep {
@@ -367,7 +371,7 @@ fn allow(
     if let Some(name) = &settings.claims_header {
         edits.set.push((name.clone(), answers::base64url(authenticated.token.claims_json())));
     }
-    Step::Allow(edits)
+    edits
 }
 
 /// Denies, or in shadow mode lets pass what would have been denied.

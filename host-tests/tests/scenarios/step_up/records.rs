@@ -33,6 +33,8 @@ scenarios! {
         assert_eq!((&found["subject"], &found["issuer"], &found["resource"]), (&claims["sub"], &json!(I), &json!(R)));
         assert_eq!(found["scopes_needed"], json!(["tools:read"]));
         assert_eq!(found["shadow"], json!([{"rule": "trial", "code": "insufficient_user_authentication"}]));
+        let would = "fourleg_claim_challenge_decisions_total.decision.shadow_rule_deny.code.insufficient_user_authentication";
+        assert_eq!(gateway.filter_metric(would), Some(1));
         let found = record(&gateway.send(with(get("/mcp/b"), &*gateway, json!({"auth_time": gateway.now()}))));
         assert_eq!((&found["code"], &found["shadow"]), (&json!("unmatched"), &json!([{"rule": "trial", "code": "ok"}])));
         let found = record(&gateway.send(get("/healthz")));

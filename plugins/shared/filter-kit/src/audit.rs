@@ -70,7 +70,7 @@ impl Record {
         self
     }
 
-    /// Adds what rules in shadow mode would have said: rule and code.
+    /// Adds what rules in shadow mode would have said: rule and code, `ok` if they would have let it pass.
     #[must_use]
     pub fn with_shadow(mut self, verdicts: &[(String, &'static str)]) -> Self {
         if verdicts.is_empty() {

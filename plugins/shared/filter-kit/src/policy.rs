@@ -176,6 +176,8 @@ pub struct RequestEdits {
     pub state: Vec<StateEntry>,
     /// Decision and code under which it counts; `allow` and `ok` if `None`.
     pub counts_as: Option<(&'static str, &'static str)>,
+    /// What rules in shadow mode would have denied it with; counted besides, each as `shadow_rule_deny`.
+    pub shadow_denials: Vec<&'static str>,
 }
 
 /// The head of an answer.

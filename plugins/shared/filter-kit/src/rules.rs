@@ -182,3 +182,12 @@ pub fn find<S>(rules: &[Rule<S>], target: Target<'_>) -> Result<Found, Ambiguous
     }
     Ok(found)
 }
+
+/// The codes with which rules in shadow mode would have denied, each once, of what each of them said.
+#[must_use]
+pub fn shadow_denials(said: &[(String, &'static str)]) -> Vec<&'static str> {
+    let mut codes: Vec<&str> = said.iter().map(|(_, code)| *code).filter(|code| *code != "ok").collect();
+    codes.sort_unstable();
+    codes.dedup();
+    codes
+}

@@ -79,6 +79,9 @@ impl<P: Policy> Handle<P> {
         }
         let (decision, code) = edits.counts_as.unwrap_or(("allow", "ok"));
         self.count(decision, code);
+        for code in &edits.shadow_denials {
+            self.count("shadow_rule_deny", code);
+        }
         Verdict::GoOn
     }
 

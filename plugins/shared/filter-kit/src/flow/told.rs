@@ -11,6 +11,7 @@ use crate::{
     audit::{Record, actors},
     cors,
     policy::{Refusal, RequestEdits, Response},
+    rules::shadow_denials,
     token_source::Presented,
 };
 
@@ -86,6 +87,7 @@ impl Answering {
                 let mut edits = verdict.edits;
                 edits.state.push(state);
                 edits.counts_as = Some(("allow", *code));
+                edits.shadow_denials = shadow_denials(&verdict.shadow);
                 Ok(edits)
             }
             Err(denial) => {
