@@ -73,10 +73,17 @@ impl Known {
         self.exchange.as_ref().map(|exchange| exchange.operations.as_slice()).unwrap_or_default()
     }
 
-    /// The memory that the arguments take, in bytes.
+    /// The memory that the operations take with their arguments, in bytes and by a generous estimate.
     pub(super) fn weight(&self) -> usize {
-        let arguments = self.operations().iter().filter_map(|operation| operation.arguments.as_ref()).flatten();
-        arguments.map(|(name, value)| name.len().saturating_add(value.weight())).fold(0, usize::saturating_add)
+        // Its texts included: a batch may have very many.
+        const OPERATION: usize = 256;
+        let arguments = |operation: &Operation| {
+            let arguments = operation.arguments.iter().flatten();
+            arguments
+                .map(|(name, value)| name.len().saturating_add(value.weight()))
+                .fold(OPERATION, usize::saturating_add)
+        };
+        self.operations().iter().map(arguments).fold(0, usize::saturating_add)
     }
 
     /// While the upstream is at work, nobody needs them, and they may be large.
