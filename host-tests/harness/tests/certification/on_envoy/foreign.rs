@@ -5,51 +5,46 @@ use fourleg_lab::mint::{Algorithm, SigningKey, key};
 
 use crate::on_envoy::{compare::certify, filters};
 
-/// Calls `verify_signature` with the request's body, and logs the status, and of the result its size, its first two bytes
-/// and what follows.
-fn verifier() -> Plugin {
-    filters::named(
-        "verifier",
-        r#"
-(func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 0))
-(func (export "proxy_on_request_body") (param i32 i32 i32) (result i32)
-  (local $body i32) (local $size i32)
-  (if (i32.eqz (local.get 2)) (then (return (i32.const 1))))
-  (drop (call $get_buffer (i32.const 0) (i32.const 0) (i32.const 99999) (i32.const 1024) (i32.const 1028)))
-  (local.set $body (i32.load (i32.const 1024)))
-  (local.set $size (i32.load (i32.const 1028)))
-  (i64.store (i32.const 1024) (i64.const 0))
-  (call $log_number {{status }}
-    (call $foreign {{verify_signature}} (local.get $body) (local.get $size) (i32.const 1024) (i32.const 1028)))
-  (call $log_number {{size }} (i32.load (i32.const 1028)))
-  (if (i32.load (i32.const 1028)) (then
-    (call $log_number {{first }} (i32.load8_u (i32.load (i32.const 1024))))
-    (call $log_number {{second }} (i32.load8_u (i32.add (i32.const 1) (i32.load (i32.const 1024)))))
-    (call $log
-      (i32.add (i32.const 2) (i32.load (i32.const 1024)))
-      (i32.sub (i32.load (i32.const 1028)) (i32.const 2)))))
-  (i32.const 0))
-"#,
-    )
-}
-
-/// Calls `sign` with the request's body, and logs the status, and of the result its first three bytes or the error that it
-/// is. `Exactly`: its size too, and a number that all its bytes make.
-fn signer(exactly: bool) -> Plugin {
+/// Calls a function with the request's body, and logs the status; what it does with the result is `then`.
+fn caller(function: &str, then: &str) -> Plugin {
     let source = r#"
 (func (export "proxy_on_request_headers") (param i32 i32 i32) (result i32) (i32.const 0))
 (func (export "proxy_on_request_body") (param i32 i32 i32) (result i32)
-  (local $body i32) (local $size i32) (local $at i32) (local $all i32)
+  (local $at i32) (local $size i32) (local $all i32)
   (if (i32.eqz (local.get 2)) (then (return (i32.const 1))))
   (drop (call $get_buffer (i32.const 0) (i32.const 0) (i32.const 99999) (i32.const 1024) (i32.const 1028)))
-  (local.set $body (i32.load (i32.const 1024)))
+  (local.set $at (i32.load (i32.const 1024)))
   (local.set $size (i32.load (i32.const 1028)))
   (i64.store (i32.const 1024) (i64.const 0))
   (call $log_number {{status }}
-    (call $foreign {{sign}} (local.get $body) (local.get $size) (i32.const 1024) (i32.const 1028)))
-  (local.set $size (i32.load (i32.const 1028)))
-  (if (i32.eqz (local.get $size)) (then (return (i32.const 0))))
+    (call $foreign {{FUNCTION}} (local.get $at) (local.get $size) (i32.const 1024) (i32.const 1028)))
   (local.set $at (i32.load (i32.const 1024)))
+  (local.set $size (i32.load (i32.const 1028)))
+THEN
+  (i32.const 0))
+"#;
+    filters::named(function, &source.replace("FUNCTION", function).replace("THEN", then))
+}
+
+/// Logs of the result its size, its first two bytes and what follows.
+fn verifier() -> Plugin {
+    caller(
+        "verify_signature",
+        r"
+  (call $log_number {{size }} (local.get $size))
+  (if (local.get $size) (then
+    (call $log_number {{first }} (i32.load8_u (local.get $at)))
+    (call $log_number {{second }} (i32.load8_u (i32.add (i32.const 1) (local.get $at))))
+    (call $log (i32.add (i32.const 2) (local.get $at)) (i32.sub (local.get $size) (i32.const 2)))))
+",
+    )
+}
+
+/// Logs of the result its first three bytes or the error that it is. `Exactly`: its size too, and a number that all its
+/// bytes make.
+fn signer(exactly: bool) -> Plugin {
+    let then = r"
+  (if (i32.eqz (local.get $size)) (then (return (i32.const 0))))
   (if (i32.eq (i32.load8_u (local.get $at)) (i32.const 0x1a))
     (then (call $log (i32.add (i32.const 2) (local.get $at)) (i32.sub (local.get $size) (i32.const 2))) (return (i32.const 0))))
   (call $log_number {{first }} (i32.load8_u (local.get $at)))
@@ -63,9 +58,8 @@ fn signer(exactly: bool) -> Plugin {
       (local.set $size (i32.sub (local.get $size) (i32.const 1)))
       (br_if $bytes (local.get $size)))
     (call $log_number {{all }} (local.get $all))))
-  (i32.const 0))
-"#;
-    filters::named("signer", &source.replace("EXACTLY", if exactly { "1" } else { "0" }))
+";
+    caller("sign", &then.replace("EXACTLY", if exactly { "1" } else { "0" }))
 }
 
 fn field(tag: u8, value: &[u8]) -> Vec<u8> {

@@ -27,6 +27,25 @@ pub(super) fn fields(mut message: &[u8]) -> Option<Vec<(u64, Value<'_>)>> {
     Some(fields)
 }
 
+/// The first fields of a message that are bytes, numbered from 1 on; empty where there is none.
+pub(super) fn texts<const N: usize>(message: &[u8]) -> Option<[&[u8]; N]> {
+    let mut texts = [&b""[..]; N];
+    for (number, value) in fields(message)? {
+        let place = usize::try_from(number).ok().and_then(|number| texts.get_mut(number.checked_sub(1)?));
+        if let (Some(place), Value::Bytes(value)) = (place, value) {
+            *place = value;
+        }
+    }
+    Some(texts)
+}
+
+/// A result that is an error alone, in the field with this tag. That it is false is left out, as the default.
+pub(super) fn error(tag: u8, error: &str) -> Vec<u8> {
+    // One byte of length: the hash's name is the guest's, and a long one is cut.
+    let error = error.as_bytes().get(..0x7f).unwrap_or(error.as_bytes());
+    [&[tag, error.len() as u8], error].concat()
+}
+
 fn varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0u64;
     for shift in (0..64).step_by(7) {

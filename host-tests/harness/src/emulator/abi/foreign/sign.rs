@@ -3,10 +3,7 @@
 use p256::{ecdsa::signature::hazmat::PrehashSigner as _, pkcs8::DecodePrivateKey as _};
 use rsa::{RsaPrivateKey, pkcs1v15::Pkcs1v15Sign, pkcs8::DecodePrivateKey as _};
 
-use super::{
-    digest::digest,
-    protobuf::{self, Value},
-};
+use super::{digest::digest, protobuf};
 
 /// A private key in DER (PKCS #8).
 enum Key {
@@ -23,15 +20,7 @@ const ED25519: [u8; 12] = [0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03,
 /// `SignArguments` (hash_function = 1, private_key = 2, text = 3) in, `SignResult` (result = 1, signature = 2, error = 3)
 /// out; `None` if it is no message or names no key.
 pub(super) fn call(message: &[u8]) -> Option<Vec<u8>> {
-    let (mut hash, mut key, mut text) = (&b""[..], &b""[..], &b""[..]);
-    for field in protobuf::fields(message)? {
-        match field {
-            (1, Value::Bytes(value)) => hash = value,
-            (2, Value::Bytes(value)) => key = value,
-            (3, Value::Bytes(value)) => text = value,
-            _ => {}
-        }
-    }
+    let [hash, key, text] = protobuf::texts(message)?;
     let hash = std::str::from_utf8(hash).ok()?;
     if key.is_empty() {
         return None;
@@ -48,11 +37,9 @@ pub(super) fn call(message: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// A result that is false is left out, as the default.
+/// `error` is field 3.
 fn failed(error: &str) -> Vec<u8> {
-    // One byte of length: the hash's name is the guest's, and a long one is cut.
-    let error = error.as_bytes().get(..0x7f).unwrap_or(error.as_bytes());
-    [&[0x1a, error.len() as u8], error].concat()
+    protobuf::error(0x1a, error)
 }
 
 impl Key {

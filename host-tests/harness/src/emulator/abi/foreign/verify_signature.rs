@@ -3,10 +3,7 @@
 use p256::{ecdsa::signature::hazmat::PrehashVerifier as _, pkcs8::DecodePublicKey as _};
 use rsa::{RsaPublicKey, pkcs1v15::Pkcs1v15Sign, pkcs8::DecodePublicKey as _};
 
-use super::{
-    digest::digest,
-    protobuf::{self, Value},
-};
+use super::{digest::digest, protobuf};
 
 /// A public key in DER (SubjectPublicKeyInfo).
 enum Key {
@@ -18,16 +15,7 @@ enum Key {
 /// `VerifySignatureArguments` (hash_function = 1, public_key = 2, signature = 3, text = 4) in, `VerifySignatureResult`
 /// (result = 1, error = 2) out; `None` if it is no message or names no key.
 pub(super) fn call(message: &[u8]) -> Option<Vec<u8>> {
-    let (mut hash, mut key, mut signature, mut text) = (&b""[..], &b""[..], &b""[..], &b""[..]);
-    for field in protobuf::fields(message)? {
-        match field {
-            (1, Value::Bytes(value)) => hash = value,
-            (2, Value::Bytes(value)) => key = value,
-            (3, Value::Bytes(value)) => signature = value,
-            (4, Value::Bytes(value)) => text = value,
-            _ => {}
-        }
-    }
+    let [hash, key, signature, text] = protobuf::texts(message)?;
     let hash = std::str::from_utf8(hash).ok()?;
     if key.is_empty() {
         return None;
@@ -44,11 +32,9 @@ pub(super) fn call(message: &[u8]) -> Option<Vec<u8>> {
     })
 }
 
-/// A result that is false is left out, as the default.
+/// `error` is field 2.
 fn failed(error: &str) -> Vec<u8> {
-    // One byte of length: the hash's name is the guest's, and a long one is cut.
-    let error = error.as_bytes().get(..0x7f).unwrap_or(error.as_bytes());
-    [&[0x12, error.len() as u8], error].concat()
+    protobuf::error(0x12, error)
 }
 
 impl Key {
