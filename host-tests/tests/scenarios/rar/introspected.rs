@@ -76,6 +76,17 @@ fn large_call() -> Request {
     request.header("content-type", "application/json").header("accept", "application/json, text/event-stream")
 }
 
+/// The details of a token decide about the arguments of a tool.
+fn paying() -> Value {
+    let mut ours = ours(json!({"timeout_ms": 20_000}));
+    ours["types"]["file"]["fields"]["a"] = json!("ignored");
+    ours["rules"][1] = json!({
+        "name": "pay", "match": {"path": {"exact": "/mcp/tools"}, "mcp": {"tools": ["pay"]}}, "arguments": "open",
+        "require": {"type": "file", "name": "{mcp.arguments/name}"},
+    });
+    ours
+}
+
 scenarios! {
     /// RAR-12
     fn the_answer_decides_where_the_token_leaves_the_details_out(runner) {
@@ -203,18 +214,12 @@ scenarios! {
     /// One user with many large calls at a time takes a bounded part of a worker's memory, and the others go on.
     fn large_calls_that_wait_for_the_answer_take_bounded_room(runner) {
         let idp = omitting();
-        let mut ours = ours(json!({"timeout_ms": 20_000}));
-        ours["types"]["file"]["fields"]["a"] = json!("ignored");
-        ours["rules"][1] = json!({
-            "name": "pay", "match": {"path": {"exact": "/mcp/tools"}, "mcp": {"tools": ["pay"]}}, "arguments": "open",
-            "require": {"type": "file", "name": "{mcp.arguments/name}"},
-        });
         let ask = asking(&idp);
         let slowly = move |request: &Request| match ask(request) {
             Reply::Response(response) => Reply::After(Duration::from_secs(4), response),
             other => other,
         };
-        let gateway = Gateway::chain([plugin("audience_validation", first(idp.jwks())), rar(ours)]).cluster("idp", slowly);
+        let gateway = Gateway::chain([plugin("audience_validation", first(idp.jwks())), rar(paying())]).cluster("idp", slowly);
         let gateway = runner.start(gateway).unwrap();
         idp.set_clock(gateway.now());
         let token = idp.issue(token(&idp, file("a")));
@@ -232,5 +237,33 @@ scenarios! {
         // What was taken is there again.
         gateway.send(large_call().bearer(&token)).allowed();
         assert_eq!(questions(&idp), 1);
+    }
+}
+
+/// No client can leave at a chosen moment on a real Envoy.
+mod on_wasmtime_alone {
+    use fourleg_harness::{Running as _, StreamState};
+
+    use super::*;
+
+    #[test]
+    fn a_large_call_whose_client_leaves_gives_its_room_back() {
+        let idp = omitting();
+        let gateway = chain(&idp, first(idp.jwks()), paying()).manual().start().unwrap();
+        idp.set_clock(gateway.now());
+        let token = idp.issue(token(&idp, file("a")));
+        let waits = || {
+            let request = large_call().bearer(&token);
+            let body = request.chunks.concat();
+            let stream = gateway.open(request);
+            gateway.stream_body(stream, body, true);
+            (stream, gateway.state(stream) == StreamState::Paused)
+        };
+        let (leader, is_waiting) = waits();
+        assert!(is_waiting && !waits().1, "there is room for one");
+        gateway.reset(leader);
+        let (next, is_waiting) = waits();
+        assert!(is_waiting);
+        gateway.reset(next);
     }
 }
