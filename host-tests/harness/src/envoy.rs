@@ -17,7 +17,7 @@ use std::{
 use fourleg_lab::{
     echo_upstream::EchoUpstream,
     envoy::{
-        Bootstrap, Cluster, Config, EnvoyBinary, LaunchError, RunningEnvoy, WasmFilter, configuration_was_refused,
+        Bootstrap, Cluster, Config, EnvoyBinary, LaunchError, Pool, RunningEnvoy, WasmFilter, configuration_was_refused,
         launch, provision, target_dir, traps,
     },
     raw_client, unix_now,
@@ -42,9 +42,31 @@ const SETTLE_WITHIN: Duration = Duration::from_secs(2);
 static BINARY: LazyLock<Result<EnvoyBinary, String>> =
     LazyLock::new(|| provision(&|line| eprintln!("{line}")).map_err(|error| format!("{error:#}")));
 
+/// The Envoys of those who name no pool of their own.
+static POOL: LazyLock<Pool> = LazyLock::new(Pool::default);
+
 /// Runs gateways on the real Envoy that `ENVOY_BIN` names, else on the pinned one, which it fetches at first use.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Envoy;
+///
+/// A gateway gets a running Envoy to itself and leaves it as it was. One that needs a process of its own says so
+/// ([`Gateway::own_process`]).
+#[derive(Clone, Debug)]
+pub struct Envoy {
+    pool: Pool,
+}
+
+impl Default for Envoy {
+    fn default() -> Self {
+        Self { pool: POOL.clone() }
+    }
+}
+
+impl Envoy {
+    /// Runs gateways on the Envoys of this pool.
+    #[must_use]
+    pub fn of(pool: &Pool) -> Self {
+        Self { pool: pool.clone() }
+    }
+}
 
 impl Runner for Envoy {
     fn name(&self) -> &'static str {
@@ -70,7 +92,12 @@ impl Runner for Envoy {
         for name in &gateway.empty_clusters {
             bootstrap = bootstrap.cluster(Cluster::empty(name));
         }
-        match launch(binary, &Config::Json(bootstrap.to_json()), gateway.workers) {
+        let started = if gateway.own_process {
+            launch(binary, &Config::Json(bootstrap.to_json()), gateway.workers)
+        } else {
+            self.pool.serve(binary, &bootstrap, gateway.workers)
+        };
+        match started {
             Ok(envoy) => Ok(Box::new(OnEnvoy {
                 envoy,
                 upstream,
@@ -179,7 +206,7 @@ impl Drop for OnEnvoy {
             return;
         }
         let metrics = self.envoy.admin_get("/stats").map(|page| page.text()).unwrap_or_default();
-        // Ended first, so that the log is whole.
+        // Its end comes first, so that the log is whole.
         let logs = self.envoy.stop();
         let mut faults: Vec<String> =
             traps(&logs).into_iter().map(|line| format!("a VM has trapped: {line}")).collect();

@@ -174,6 +174,8 @@ pub struct Gateway {
     pub upgrades: bool,
     /// The test completes callouts by hand.
     pub manual: bool,
+    /// On Envoy: not on one that had gateways before and will have others.
+    pub own_process: bool,
 }
 
 impl Gateway {
@@ -194,6 +196,7 @@ impl Gateway {
             surroundings: Surroundings::default(),
             upgrades: false,
             manual: false,
+            own_process: false,
         }
     }
 
@@ -324,6 +327,14 @@ impl Gateway {
     #[must_use]
     pub fn upgrades(mut self) -> Self {
         self.upgrades = true;
+        self
+    }
+
+    /// Gives the gateway an Envoy process to itself, for what a process does as a whole: how it starts and ends, reloads a
+    /// VM, or shares data without a `vm_id`. The emulator always does.
+    #[must_use]
+    pub fn own_process(mut self) -> Self {
+        self.own_process = true;
         self
     }
 

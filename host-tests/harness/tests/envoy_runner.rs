@@ -13,7 +13,7 @@ mod on_envoy {
     use fourleg_harness::{Envoy, Gateway, Protocol, Reply, Request, Response, Runner, Running, get, post};
 
     fn gateway(gateway: Gateway) -> Box<dyn Running> {
-        Envoy.start(gateway).expect("a gateway without plugins starts")
+        Envoy::default().start(gateway).expect("a gateway without plugins starts")
     }
 
     const ACCEPTS: &str = r#"(func (export "proxy_on_configure") (param i32 i32) (result i32) (i32.const 1))"#;
@@ -101,7 +101,7 @@ mod on_envoy {
     fn a_refused_configuration_is_an_error_with_envoys_log() {
         let refuses = r#"(func (export "proxy_on_configure") (param i32 i32) (result i32)
         (call $log {{not this one}}) (i32.const 0))"#;
-        let rejected = Envoy.start(Gateway::chain([filters::filter(refuses)])).map(|_| ()).unwrap_err();
+        let rejected = Envoy::default().start(Gateway::chain([filters::filter(refuses)])).map(|_| ()).unwrap_err();
         assert_eq!(filters::said(&rejected.logs), ["not this one"]);
     }
 
@@ -109,7 +109,7 @@ mod on_envoy {
     #[should_panic(expected = "Uncaught RuntimeError: unreachable")]
     fn a_trap_while_a_filter_is_configured_fails_the_test() {
         let traps = r#"(func (export "proxy_on_configure") (param i32 i32) (result i32) unreachable)"#;
-        let _rejected = Envoy.start(Gateway::chain([filters::filter(traps)]));
+        let _rejected = Envoy::default().start(Gateway::chain([filters::filter(traps)]));
     }
 
     #[test]

@@ -3,9 +3,18 @@
 mod bootstrap;
 mod launch;
 mod log;
+mod pool;
+mod process;
 mod provision;
+mod running;
+mod server;
+mod warm;
 
 pub use bootstrap::{Bootstrap, Cluster, FailurePolicy, StatsTag, WasmFilter};
-pub use launch::{Config, LaunchError, RunningEnvoy, launch, target_dir, validate};
+pub use launch::{Config, LaunchError, launch, validate};
 pub use log::{configuration_was_refused, traps};
+pub use pool::Pool;
+pub use process::target_dir;
 pub use provision::{EnvoyBinary, provision};
+pub use running::RunningEnvoy;
+pub use warm::KeptModule;

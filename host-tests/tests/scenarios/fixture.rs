@@ -4,11 +4,12 @@ use std::{net::SocketAddr, time::Duration};
 
 use fourleg_harness::{Gateway, Request, Runner, Running, plugin};
 use fourleg_lab::{
-    envoy::{Bootstrap, Config, RunningEnvoy, WasmFilter, launch, provision, target_dir},
+    envoy::{Bootstrap, RunningEnvoy, WasmFilter, target_dir},
     mint::{Algorithm, Mint, Token, jwks, key},
     raw_client,
     wire::{WireRequest, WireResponse},
 };
+use fourleg_tests::warm;
 use serde_json::{Value, json};
 
 /// The resource.
@@ -80,7 +81,7 @@ pub fn behind_jwt_authn(name: &str, config: &Value, upstream: SocketAddr) -> Run
             json!({"providers": {"idp": provider}, "rules": rules}),
         )
         .filter(WasmFilter::new(name, module, config.to_string()).vm_id(name));
-    launch(&provision(&|_| {}).unwrap(), &Config::Json(bootstrap.to_json()), 1).unwrap()
+    warm::serve(&bootstrap)
 }
 
 /// Sends a request without body.

@@ -9,8 +9,9 @@ use std::{
 
 use fourleg_lab::{
     echo_upstream::EchoUpstream,
-    envoy::{Bootstrap, Cluster, Config, WasmFilter, launch, provision, target_dir},
+    envoy::{Bootstrap, Cluster, WasmFilter, target_dir},
 };
+use fourleg_tests::warm;
 use serde_json::json;
 
 mod on_envoy {
@@ -18,7 +19,6 @@ mod on_envoy {
 
     #[test]
     fn a_body_that_goes_on_after_the_verdict_arrives_whole() {
-        let envoy = provision(&|_| {}).unwrap();
         let upstream = EchoUpstream::start().unwrap();
         // Answers only after the first piece of the body has long arrived.
         let slow = EchoUpstream::start_with(|_| {
@@ -32,7 +32,7 @@ mod on_envoy {
         let bootstrap = Bootstrap::before(upstream.address())
             .filter(WasmFilter::new("driver_probe", module, config.to_string()))
             .cluster(Cluster::new("slow", slow.address()));
-        let running = launch(&envoy, &Config::Json(bootstrap.to_json()), 1).unwrap();
+        let running = warm::serve(&bootstrap);
         let mut client = TcpStream::connect(running.address()).unwrap();
         client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
         client

@@ -488,11 +488,12 @@ mod rewritten {
         use fourleg_harness::{Protocol, Request};
         use fourleg_lab::{
             echo_upstream::EchoUpstream,
-            envoy::{Bootstrap, Config, WasmFilter, launch, provision, target_dir, traps},
+            envoy::{Bootstrap, WasmFilter, target_dir, traps},
             mint::Mint,
             raw_client,
             wire::{Version, WireRequest, find},
         };
+        use fourleg_tests::warm;
         use serde_json::{Value, json};
 
         use super::super::{I, R, attacks, config, kept_apart, tries};
@@ -511,13 +512,12 @@ mod rewritten {
         }
 
         fn holds_with(settings: &Value) {
-            let envoy = provision(&|_| {}).unwrap();
             let upstream = EchoUpstream::start().unwrap();
             let module = target_dir().join("wasm/audience_validation.wasm");
             let bootstrap = Bootstrap::before(upstream.address())
                 .filter(WasmFilter::new("audience_validation", module, config().to_string()))
                 .path_handling(settings.clone());
-            let running = launch(&envoy, &Config::Json(bootstrap.to_json()), 1).unwrap();
+            let running = warm::serve(&bootstrap);
             let weak = Mint::new(I, R).access_token().scope("tools:read").sign();
             let mut sent: Vec<Request> = attacks().iter().flat_map(|path| tries(path, &weak)).collect();
             let first_good = sent.len();

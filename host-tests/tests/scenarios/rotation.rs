@@ -198,11 +198,12 @@ mod beside_jwt_authn {
 
         use fourleg_harness::get;
         use fourleg_lab::{
-            envoy::{Bootstrap, Cluster, Config, RunningEnvoy, WasmFilter, launch, provision, target_dir},
+            envoy::{Bootstrap, Cluster, RunningEnvoy, WasmFilter, target_dir},
             identity_provider::IdentityProvider,
             raw_client,
             wire::WireRequest,
         };
+        use fourleg_tests::warm;
         use serde_json::json;
 
         use crate::fixture::R;
@@ -211,7 +212,7 @@ mod beside_jwt_authn {
 
         fn gateway(idp: SocketAddr, with: impl FnOnce(Bootstrap) -> Bootstrap) -> RunningEnvoy {
             let bootstrap = with(Bootstrap::answering(200).cluster(Cluster::new("idp", idp)));
-            launch(&provision(&|_| {}).unwrap(), &Config::Json(bootstrap.to_json()), 1).unwrap()
+            warm::serve(&bootstrap)
         }
 
         fn status(gateway: &RunningEnvoy, token: &str) -> u16 {

@@ -219,18 +219,18 @@ mod counted {
     mod on_envoy {
         use fourleg_lab::{
             echo_upstream::EchoUpstream,
-            envoy::{Bootstrap, Config, WasmFilter, launch, provision, target_dir},
+            envoy::{Bootstrap, WasmFilter, target_dir},
             mint::Mint,
             raw_client,
             wire::WireRequest,
         };
+        use fourleg_tests::warm;
 
         use super::super::{Duration, I, R, json, shadow_config};
 
         /// The same on Envoy, where an operator looks: the metric, and the audit record in the access log.
         #[test]
         fn what_would_be_denied_is_counted_and_recorded_as_that() {
-            let envoy = provision(&|_| {}).unwrap();
             let upstream = EchoUpstream::start().unwrap();
             let module = target_dir().join("wasm/audience_validation.wasm");
             let mut config = shadow_config();
@@ -239,7 +239,7 @@ mod counted {
             let bootstrap = Bootstrap::before(upstream.address()).filter(filter).access_log(
                 "[audit] %FILTER_STATE(wasm.fourleg.audit.audience_validation:PLAIN)% [token] %FILTER_STATE(wasm.fourleg.token:PLAIN)%",
             );
-            let running = launch(&envoy, &Config::Json(bootstrap.to_json()), 1).unwrap();
+            let running = warm::serve(&bootstrap);
             let good = Mint::new(I, R).access_token().scope("tools:read").sign();
             let wrong = Mint::new(I, "https://other.example").access_token().sign();
             for (method, path, token) in

@@ -12,12 +12,13 @@ use std::time::Duration;
 
 use fourleg_lab::{
     agent::{Agent, Denied, Registration, Session},
-    envoy::{Bootstrap, Cluster, Config, RunningEnvoy, WasmFilter, launch, provision, target_dir},
+    envoy::{Bootstrap, Cluster, RunningEnvoy, WasmFilter, target_dir},
     identity_provider::{DetailsType, IdentityProvider, Level, Shape, User},
     mcp_server::McpServer,
     raw_client,
     wire::WireRequest,
 };
+use fourleg_tests::warm;
 use serde_json::{Value, json};
 
 const ISSUER: &str = "https://idp.loop.example/agents";
@@ -140,13 +141,12 @@ fn gateway<'a>(
     filters: impl IntoIterator<Item = (&'a str, &'a Value)>,
     workers: usize,
 ) -> RunningEnvoy {
-    let binary = provision(&|line| eprintln!("{line}")).unwrap();
     for (name, config) in filters {
         let module = target_dir().join(format!("wasm/{name}.wasm"));
         assert!(module.is_file(), "there is no {}; type: cargo xtask build", module.display());
         bootstrap = bootstrap.filter(WasmFilter::new(name, module, config.to_string()));
     }
-    launch(&binary, &Config::Json(bootstrap.to_json()), workers).unwrap_or_else(|error| panic!("{error}"))
+    warm::serve_with(&bootstrap, workers)
 }
 
 fn call(session: &Session, tool: &str) -> Result<String, Denied> {

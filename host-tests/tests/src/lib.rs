@@ -3,6 +3,8 @@
 //! `scenarios!` turns each function over a [`Runner`](fourleg_harness::Runner) into two tests, so that the emulator is
 //! certified by the real thing, scenario by scenario. `cargo xtask test --no-envoy` leaves out those named `on_envoy`.
 
+pub mod warm;
+
 /// Makes two tests of each scenario: `on_wasmtime::<name>` and `on_envoy::<name>`.
 #[macro_export]
 macro_rules! scenarios {
@@ -14,7 +16,7 @@ macro_rules! scenarios {
         }
 
         mod on_envoy {
-            $(#[test] fn $name() { super::$name(&fourleg_harness::Envoy::default()); })*
+            $(#[test] fn $name() { super::$name(&$crate::warm::envoy()); })*
         }
     };
 }

@@ -4,11 +4,13 @@ mod command;
 mod import_audit;
 mod lint;
 mod modules;
+mod test;
 mod wasm_toolchain;
 
 use anyhow::Result;
 use clap::{Parser, Subcommand, ValueEnum};
 use command::{Cargo, workspace_root};
+use test::LeftOut;
 use wasm_toolchain::Choice;
 
 #[derive(Parser)]
@@ -106,7 +108,7 @@ fn run() -> Result<()> {
             Cargo::host(&root).run(&[&["run", "--package", "fourleg-lab", "--bin", "demo", "--"], &mode[..]].concat())
         }
         Task::Test { no_envoy, no_parsers, filter } => {
-            test(&root, wasm_toolchain, &LeftOut { no_envoy, no_parsers }, filter.as_deref())
+            test::test(&root, wasm_toolchain, &LeftOut { no_envoy, no_parsers }, filter.as_deref())
         }
         Task::Bench { what, rounds, seconds, quick } => {
             modules::build(&root, wasm_toolchain)?;
@@ -129,42 +131,4 @@ fn run() -> Result<()> {
         }
         Task::Lint => lint::run_all(&root, wasm_toolchain),
     }
-}
-
-/// What a test run does without, by the names of the tests.
-struct LeftOut {
-    no_envoy: bool,
-    no_parsers: bool,
-}
-
-impl LeftOut {
-    fn names(&self) -> Vec<&'static str> {
-        let both = [(self.no_envoy, "on_envoy"), (self.no_parsers, "independent_parsers")];
-        both.into_iter().filter(|(left_out, _)| *left_out).map(|(_, name)| name).collect()
-    }
-}
-
-fn test(root: &std::path::Path, choice: Choice, left_out: &LeftOut, filter: Option<&str>) -> Result<()> {
-    modules::build(root, choice)?;
-    let cargo = Cargo::host(root);
-    if !left_out.no_envoy {
-        // Before the tests, so that a missing Envoy is said once and in full instead of by every test.
-        cargo.run(&["run", "--package", "fourleg-lab", "--bin", "fetch-envoy"])?;
-    }
-    command::say("building and running the tests");
-    let filter: &[&str] = filter.as_slice();
-    let skip: Vec<&str> = left_out.names().into_iter().flat_map(|name| ["--skip", name]).collect();
-    // With the benchmark, whose arithmetic has tests; it measures nothing here.
-    let all = ["test", "--workspace", "--no-fail-fast", "--features", "fourleg-lab/bench"];
-    let mut command = cargo.command();
-    command.args([&all, filter, &["--"], &skip].concat());
-    if left_out.no_envoy {
-        // A test that is not named on_envoy and wants it all the same fails instead of fetching it.
-        command.env("FOURLEG_NO_ENVOY", "1");
-    }
-    command::run(&mut command)?;
-    for name in left_out.names() {
-        command::say(&format!("left out as told: every test named {name}"));
-    }
-    Ok(())
 }

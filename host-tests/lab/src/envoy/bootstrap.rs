@@ -1,6 +1,7 @@
 //! What Envoy is told: a listener with a chain of Wasm filters, what stands behind it and what the filters may call.
 
 mod cluster;
+mod scope;
 mod wasm_filter;
 
 use std::{net::SocketAddr, time::Duration};
@@ -8,9 +9,13 @@ use std::{net::SocketAddr, time::Duration};
 use serde_json::{Value, json};
 
 pub use cluster::Cluster;
+pub(super) use scope::{Resources, Scope};
 pub use wasm_filter::{FailurePolicy, WasmFilter};
 
-const TYPES: &str = "type.googleapis.com/";
+pub(super) const TYPES: &str = "type.googleapis.com/";
+
+/// The name of the listener, and of its connection manager in metrics.
+pub(super) const LISTENER: &str = "gateway";
 
 /// Turns a suffix of a metric's name into a label.
 #[derive(Clone, Debug)]
@@ -152,11 +157,44 @@ impl Bootstrap {
         self
     }
 
-    /// The configuration as Envoy reads it.
+    /// The configuration as Envoy reads it, for a process of its own.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let tags: Vec<Value> =
             self.stats_tags.iter().map(|tag| json!({"tag_name": tag.name, "regex": tag.regex})).collect();
+        let scope = Scope::whole_process();
+        json!({
+            "admin": {"address": socket(SocketAddr::from(([127, 0, 0, 1], 0)))},
+            "stats_config": {"stats_tags": tags},
+            "static_resources": {
+                "secrets": self.clusters.iter().filter_map(|cluster| cluster.secret(&scope)).collect::<Vec<_>>(),
+                "listeners": [self.listener(&scope)],
+                "clusters": self.clusters.iter().map(|cluster| cluster.to_json(&scope)).collect::<Vec<_>>(),
+            },
+        })
+    }
+
+    /// The names of the clusters, whose metrics a [`Scope`] renames.
+    pub(super) fn cluster_names(&self) -> impl Iterator<Item = &str> {
+        self.clusters.iter().map(|cluster| cluster.name.as_str())
+    }
+
+    /// Whether it can share a process with what came before and what comes after: it asks for nothing that is the whole
+    /// process's, as a namespace of shared data without a name is.
+    pub(super) fn can_share_a_process(&self) -> bool {
+        self.stats_tags.is_empty() && self.port == 0 && self.filters.iter().all(|filter| !filter.vm_id.is_empty())
+    }
+
+    /// What a process that runs already is given of it.
+    pub(super) fn resources(&self, scope: &Scope) -> Resources {
+        Resources {
+            secrets: self.clusters.iter().filter_map(|cluster| cluster.secret(scope)).collect(),
+            clusters: self.clusters.iter().map(|cluster| cluster.to_json(scope)).collect(),
+            listener: self.listener(scope),
+        }
+    }
+
+    fn listener(&self, scope: &Scope) -> Value {
         let listener_filters = if self.proxy_protocol {
             let config = format!("{TYPES}envoy.extensions.filters.listener.proxy_protocol.v3.ProxyProtocol");
             json!([{"name": "proxy_protocol", "typed_config": {"@type": config}}])
@@ -164,36 +202,25 @@ impl Bootstrap {
             json!([])
         };
         json!({
-            "admin": {"address": socket(SocketAddr::from(([127, 0, 0, 1], 0)))},
-            "stats_config": {"stats_tags": tags},
-            "static_resources": {
-                "secrets": self.clusters.iter().filter_map(Cluster::secret).collect::<Vec<_>>(),
-                "listeners": [{
-                    "name": "gateway",
-                    "address": socket(SocketAddr::from(([127, 0, 0, 1], self.port))),
-                    "listener_filters": listener_filters,
-                    "per_connection_buffer_limit_bytes": self.buffer_limit,
-                    "filter_chains": [{"filters": [{
-                        "name": "http",
-                        "typed_config": self.connection_manager(),
-                    }]}],
-                }],
-                "clusters": self.clusters.iter().map(Cluster::to_json).collect::<Vec<_>>(),
-            },
+            "name": scope.name(LISTENER),
+            "address": socket(SocketAddr::from(([127, 0, 0, 1], self.port))),
+            "listener_filters": listener_filters,
+            "per_connection_buffer_limit_bytes": self.buffer_limit,
+            "filter_chains": [{"filters": [{"name": "http", "typed_config": self.connection_manager(scope)}]}],
         })
     }
 
-    fn connection_manager(&self) -> Value {
+    fn connection_manager(&self, scope: &Scope) -> Value {
         let mut filters = self.set_metadata();
         filters.extend(self.native_filters.iter().cloned());
-        filters.extend(self.filters.iter().map(WasmFilter::to_json));
+        filters.extend(self.filters.iter().map(|filter| filter.to_json(scope)));
         filters.push(json!({
             "name": "envoy.filters.http.router",
             "typed_config": {"@type": format!("{TYPES}envoy.extensions.filters.http.router.v3.Router")},
         }));
         let mut manager = json!({
             "@type": format!("{TYPES}envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"),
-            "stat_prefix": "gateway",
+            "stat_prefix": scope.name(LISTENER),
             // As at the edge: the client's address is that of its connection, not what it writes in X-Forwarded-For.
             "use_remote_address": true,
             // HTTP/1.1 and HTTP/2 with prior knowledge on one port.
@@ -264,7 +291,7 @@ impl Bootstrap {
     }
 }
 
-fn socket(address: SocketAddr) -> Value {
+pub(super) fn socket(address: SocketAddr) -> Value {
     json!({"socket_address": {"address": address.ip().to_string(), "port_value": address.port()}})
 }
 

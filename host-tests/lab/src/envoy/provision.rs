@@ -195,5 +195,5 @@ fn make_executable(path: &Path) -> Result<()> {
 }
 
 fn tools_dir() -> PathBuf {
-    super::launch::target_dir().join("tools")
+    super::process::target_dir().join("tools")
 }

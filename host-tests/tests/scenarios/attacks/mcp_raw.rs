@@ -5,9 +5,10 @@ mod on_envoy {
 
     use fourleg_lab::{
         echo_upstream::EchoUpstream,
-        envoy::{Bootstrap, Config, WasmFilter, launch, provision, target_dir, traps},
+        envoy::{Bootstrap, WasmFilter, target_dir, traps},
         mint::Mint,
     };
+    use fourleg_tests::warm;
     use serde_json::json;
 
     use super::super::exchange;
@@ -97,7 +98,6 @@ mod on_envoy {
 
     #[test]
     fn no_framing_takes_a_call_past_its_verdict() {
-        let envoy = provision(&|_| {}).unwrap();
         for (body_mode, stop_iteration) in [("hold_headers", true), ("hold_body", false)] {
             let upstream = EchoUpstream::start().unwrap();
             let filter = |name: &str, configuration: String| {
@@ -114,7 +114,7 @@ mod on_envoy {
             let bootstrap = Bootstrap::before(upstream.address())
                 .filter(filter("audience_validation", first.to_string()))
                 .filter(filter("claim_challenge", ours.to_string()));
-            let running = launch(&envoy, &Config::Json(bootstrap.to_json()), 1).unwrap();
+            let running = warm::serve(&bootstrap);
             let good = Mint::new(I, R).access_token().scope("tools:read").sign();
             let auth = format!("authorization: Bearer {good}\r\n");
             let clients = attacks(&auth).into_iter().map(|bytes| {

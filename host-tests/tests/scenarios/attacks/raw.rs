@@ -5,16 +5,16 @@ mod on_envoy {
 
     use fourleg_lab::{
         echo_upstream::EchoUpstream,
-        envoy::{Bootstrap, Config, WasmFilter, launch, provision, target_dir, traps},
+        envoy::{Bootstrap, WasmFilter, target_dir, traps},
         mint::Mint,
     };
+    use fourleg_tests::warm;
 
     use super::super::exchange;
     use crate::fixture::{I, R, config};
 
     #[test]
     fn no_way_of_framing_a_request_hides_it_from_the_filter() {
-        let envoy = provision(&|_| {}).unwrap();
         let upstream = EchoUpstream::start().unwrap();
         let module = target_dir().join("wasm/audience_validation.wasm");
         let bootstrap = Bootstrap::before(upstream.address()).filter(WasmFilter::new(
@@ -22,7 +22,7 @@ mod on_envoy {
             module,
             config().to_string(),
         ));
-        let running = launch(&envoy, &Config::Json(bootstrap.to_json()), 1).unwrap();
+        let running = warm::serve(&bootstrap);
         let good = Mint::new(I, R).access_token().scope("tools:read").sign();
         let bad = Mint::new(I, R).access_token().scope("").sign();
         let hidden = "GET /mcp HTTP/1.1\r\nhost: h\r\n\r\n";

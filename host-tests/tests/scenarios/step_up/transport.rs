@@ -120,9 +120,10 @@ mod streaming {
     };
 
     use fourleg_lab::{
-        envoy::{Bootstrap, Config, WasmFilter, launch, provision, target_dir},
+        envoy::{Bootstrap, WasmFilter, target_dir},
         mint::Mint,
     };
+    use fourleg_tests::warm;
 
     use super::*;
     use crate::fixture::{self, I, R};
@@ -158,7 +159,7 @@ mod streaming {
             let bootstrap = Bootstrap::before(streaming_upstream(told))
                 .filter(filter("audience_validation", fixture::config()))
                 .filter(filter("claim_challenge", config()));
-            let envoy = launch(&provision(&|_| {}).unwrap(), &Config::Json(bootstrap.to_json()), 1).unwrap();
+            let envoy = warm::serve(&bootstrap);
             let mut client = TcpStream::connect(envoy.address()).unwrap();
             client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
             let token = Mint::new(I, R).access_token().scope("tools:read").sign();

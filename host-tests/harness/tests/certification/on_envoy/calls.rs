@@ -175,7 +175,7 @@ fn a_trap_costs_the_same() {
             std::mem::forget(gateway);
             (told, logs)
         };
-        let (mut emulated, mut real) = (run(&Wasmtime::default()), run(&Envoy));
+        let (mut emulated, mut real) = (run(&Wasmtime::default()), run(&Envoy::default()));
         if when == "request_body" {
             // Whether the headers had arrived at the upstream is a race in Envoy.
             emulated.0[0].1 = 0;
@@ -213,7 +213,7 @@ fn a_reply_and_a_resume_in_one_callback_end_alike() {
                 let outcome = gateway.send(get("/"));
                 assert_eq!(outcome.status(403).upstream.len(), arrived, "{source}");
             };
-            check(&*Envoy.start(gateway()).unwrap());
+            check(&*Envoy::default().start(gateway()).unwrap());
             let emulated = gateway().start().unwrap();
             check(&emulated);
             assert!(emulated.take_faults()[0].contains("replied and resumed in one callback"));

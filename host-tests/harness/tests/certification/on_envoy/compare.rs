@@ -81,7 +81,7 @@ pub fn logged(logs: &[String]) -> Vec<String> {
 /// Fails with the differences, if the two worlds do not say the same of these requests.
 pub fn certify(gateway: impl Fn() -> Gateway, requests: Vec<Request>) {
     let emulated = tell(&Wasmtime::default(), gateway(), &requests);
-    let real = tell(&Envoy, gateway(), &requests);
+    let real = tell(&Envoy::default(), gateway(), &requests);
     let mut report = String::new();
     let mut same = true;
     for line in diff(&emulated, &real) {

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use super::{TYPES, socket};
+use super::{Scope, TYPES, socket};
 
 /// Envoy's own default. A worker that a busy machine held up counts the time as passed.
 const CONNECT_TIMEOUT: &str = "5s";
@@ -46,18 +46,18 @@ impl Cluster {
         self
     }
 
-    fn secret_name(&self) -> String {
-        format!("credential-{}", self.name)
+    fn secret_name(&self, scope: &Scope) -> String {
+        scope.name(&format!("credential-{}", self.name))
     }
 
-    /// For the secrets of the bootstrap.
-    pub(super) fn secret(&self) -> Option<Value> {
+    /// What holds its credential, if it has one.
+    pub(super) fn secret(&self, scope: &Scope) -> Option<Value> {
         let credential = self.credential.as_deref()?;
-        Some(json!({"name": self.secret_name(), "generic_secret": {"secret": {"inline_string": credential}}}))
+        Some(json!({"name": self.secret_name(scope), "generic_secret": {"secret": {"inline_string": credential}}}))
     }
 
     /// The filters that requests to this cluster pass; only the credential's needs any.
-    fn http_filters(&self) -> Vec<Value> {
+    fn http_filters(&self, scope: &Scope) -> Vec<Value> {
         if self.credential.is_none() {
             return Vec::new();
         }
@@ -67,7 +67,7 @@ impl Cluster {
             "overwrite": true,
             "credential": {
                 "name": "envoy.http.injected_credentials.generic",
-                "typed_config": {"@type": format!("{TYPES}{generic}"), "credential": {"name": self.secret_name()}},
+                "typed_config": {"@type": format!("{TYPES}{generic}"), "credential": scope.secret(&self.secret_name(scope))},
             },
         });
         let codec = json!({"@type": format!("{TYPES}envoy.extensions.filters.http.upstream_codec.v3.UpstreamCodec")});
@@ -77,7 +77,7 @@ impl Cluster {
         ]
     }
 
-    pub(super) fn to_json(&self) -> Value {
+    pub(super) fn to_json(&self, scope: &Scope) -> Value {
         let protocol = if self.http2 {
             json!({"http2_protocol_options": {}})
         } else {
@@ -87,6 +87,7 @@ impl Cluster {
             self.address.iter().map(|address| json!({"endpoint": {"address": socket(*address)}})).collect();
         json!({
             "name": self.name,
+            "alt_stat_name": scope.name(&self.name),
             "type": "STATIC",
             "connect_timeout": CONNECT_TIMEOUT,
             "load_assignment": {"cluster_name": self.name, "endpoints": [{"lb_endpoints": hosts}]},
@@ -94,7 +95,7 @@ impl Cluster {
                 "envoy.extensions.upstreams.http.v3.HttpProtocolOptions": {
                     "@type": format!("{TYPES}envoy.extensions.upstreams.http.v3.HttpProtocolOptions"),
                     "explicit_http_config": protocol,
-                    "http_filters": self.http_filters(),
+                    "http_filters": self.http_filters(scope),
                 },
             },
         })

@@ -1,11 +1,11 @@
 //! A Wasm filter, as Envoy is told of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::TYPES;
+use super::{Scope, TYPES};
 
 /// What Envoy does with a request when a filter's VM has crashed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -52,6 +52,14 @@ impl WasmFilter {
         Self::with_code(name.into(), Code::Inline(base64.into()), Vec::new())
     }
 
+    /// The module's file, if the code comes from one.
+    pub(in super::super) fn file(&self) -> Option<&Path> {
+        match &self.code {
+            Code::File(path) => Some(path),
+            Code::Inline(_) => None,
+        }
+    }
+
     fn with_code(name: String, code: Code, configuration: Vec<u8>) -> Self {
         Self {
             vm_id: name.clone(),
@@ -84,7 +92,7 @@ impl WasmFilter {
         self
     }
 
-    pub(super) fn to_json(&self) -> Value {
+    pub(super) fn to_json(&self, scope: &Scope) -> Value {
         let code = match &self.code {
             Code::File(path) => json!({"filename": path}),
             Code::Inline(base64) => json!({"inline_bytes": base64}),
@@ -114,7 +122,7 @@ impl WasmFilter {
                     "allow_on_headers_stop_iteration": self.allow_on_headers_stop_iteration,
                     "configuration": configuration,
                     "vm_config": {
-                        "vm_id": self.vm_id,
+                        "vm_id": scope.name(&self.vm_id),
                         "runtime": "envoy.wasm.runtime.v8",
                         "code": {"local": code},
                     },
