@@ -17,8 +17,8 @@ use std::{
 use fourleg_lab::{
     echo_upstream::EchoUpstream,
     envoy::{
-        Bootstrap, Cluster, Config, EnvoyBinary, LaunchError, Pool, RunningEnvoy, WasmFilter, configuration_was_refused,
-        launch, provision, target_dir, traps,
+        Bootstrap, Cluster, Config, EnvoyBinary, LaunchError, Pool, RunningEnvoy, WasmFilter,
+        configuration_was_refused, launch, provision, target_dir, traps,
     },
     raw_client, unix_now,
 };

@@ -6,7 +6,7 @@ mod istio;
 use std::{fs, path::PathBuf, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use fourleg_harness::{Envoy, Request, Response, Runner, Wasmtime, get, plugin_raw, post};
+use fourleg_harness::{Request, Response, Runner, Wasmtime, get, plugin_raw, post};
 use fourleg_lab::{
     echo_upstream::EchoUpstream,
     envoy::{Config, RunningEnvoy, launch, provision, target_dir, validate},
@@ -166,7 +166,7 @@ mod on_envoy {
 
     #[test]
     fn the_access_log_says_why_a_request_was_denied() {
-        let gateway = crate::fixture::serve(&Envoy);
+        let gateway = crate::fixture::serve(&fourleg_tests::warm::envoy());
         gateway.send(get("/mcp")).denied_with(401);
         gateway.send(get("/mcp").bearer("x")).denied_with(401);
         // Envoy writes its access log a moment late.

@@ -22,7 +22,8 @@ use crate::{raw_client, wire::WireResponse};
 /// How long Envoy may take to serve, or to take in a change. It compiles every module first: some seconds each, more on a
 /// busy machine.
 pub(super) const READY_WITHIN: Duration = Duration::from_secs(60);
-const ADMIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// The thread that answers is the one that compiles modules.
+const ADMIN_TIMEOUT: Duration = READY_WITHIN;
 
 /// An Envoy process that serves, its folder and its log. The process ends with this value, and the folder goes with it
 /// unless somebody wants to look at it.

@@ -72,9 +72,7 @@ impl WarmEnvoy {
         for list in ["listeners", "clusters"] {
             write_list(&path(list), 0, "", &[])?;
         }
-        let source = |list: &str| {
-            json!({"path_config_source": {"path": path(list)}, "resource_api_version": "V3"})
-        };
+        let source = |list: &str| json!({"path_config_source": {"path": path(list)}, "resource_api_version": "V3"});
         let bootstrap = json!({
             "node": {"id": "warm", "cluster": "warm"},
             "admin": {"address": socket(SocketAddr::from(([127, 0, 0, 1], 0)))},
@@ -115,14 +113,13 @@ impl WarmEnvoy {
         let number = self.tenants;
         let log_from = fs::metadata(&self.server.log).context("Envoy's log is gone")?.len();
         let filter_metrics_before = self.server.metrics(&format!("^{OF_FILTERS}"))?;
-        let scope = Scope::tenant(number, self.path(&format!("secrets-{number}")));
+        let scope = Scope::tenant(number, self.path(""));
         let Resources { secrets, clusters, listener } = bootstrap.resources(&scope);
-        write_list(
-            &self.path(&format!("secrets-{number}")),
-            number,
-            "envoy.extensions.transport_sockets.tls.v3.Secret",
-            &secrets,
-        )?;
+        for secret in &secrets {
+            let name = secret.get("name").and_then(Value::as_str).context("a secret without a name")?;
+            let secret = std::slice::from_ref(secret);
+            write_list(&self.path(name), number, "envoy.extensions.transport_sockets.tls.v3.Secret", secret)?;
+        }
         self.set_clusters(&clusters)?;
         let tenant = Tenant {
             number,
@@ -145,12 +142,14 @@ impl WarmEnvoy {
     pub(super) fn see_off(&mut self, tenant: &Tenant) -> Result<Vec<String>> {
         ensure!(self.set_listeners(None)?, "Envoy does not remove a listener");
         until("the end of the tenant's VMs and connections", || {
-            let left = self.server.metrics("^(wasm\\.envoy\\.wasm\\.runtime\\.v8\\.active|listener_manager\\.total_listeners_draining)$")?;
+            let left = self.server.metrics(
+                "^(wasm\\.envoy\\.wasm\\.runtime\\.v8\\.active|listener_manager\\.total_listeners_draining)$",
+            )?;
             let of = |name: &str| left.get(name).copied().unwrap_or_default();
             Ok((of(ACTIVE_VMS) <= self.idle_vms && of("listener_manager.total_listeners_draining") == 0).then_some(()))
         })?;
         self.set_clusters(&[])?;
-        self.mark(tenant.number)?;
+        self.mark(tenant)?;
         let mut logs = self.logs(tenant);
         let end = mark_of(tenant.number);
         let end = logs.iter().position(|line| *line == end).unwrap_or(logs.len());
@@ -182,7 +181,8 @@ impl WarmEnvoy {
         }
         let name = format!("kept-{}", self.kept.len());
         let filter = WasmFilter::new(&name, &module.file, module.configuration.clone());
-        let mut listener = Bootstrap::answering(204).access_log("").filter(filter).resources(&Scope::whole_process()).listener;
+        let mut listener =
+            Bootstrap::answering(204).access_log("").filter(filter).resources(&Scope::whole_process()).listener;
         if let Some(members) = listener.as_object_mut() {
             members.insert("name".to_owned(), json!(name));
         }
@@ -244,17 +244,18 @@ impl WarmEnvoy {
     }
 
     /// Writes a line into the log behind all that Envoy has to say of what is over: lines of the access log wait in one buffer.
-    fn mark(&self, number: u64) -> Result<()> {
-        let marks = self.server.listeners()?.into_iter().find(|(name, _)| name == MARKS).context("no listener for marks")?;
+    fn mark(&self, tenant: &Tenant) -> Result<()> {
+        let marks =
+            self.server.listeners()?.into_iter().find(|(name, _)| name == MARKS).context("no listener for marks")?;
         let request = WireRequest {
             method: "GET".to_owned(),
-            path: format!("/{number}").into_bytes(),
+            path: format!("/{}", tenant.number).into_bytes(),
             authority: b"marks".to_vec(),
             ..WireRequest::default()
         };
         let _: WireResponse = raw_client::send(marks.1, &request, MARK_WITHIN)?;
-        let mark = mark_of(number);
-        until("a mark in the log", || Ok(lines(&self.server.log, 0).contains(&mark).then_some(())))
+        let mark = mark_of(tenant.number);
+        until("a mark in the log", || Ok(self.logs(tenant).contains(&mark).then_some(())))
     }
 }
 

@@ -20,8 +20,8 @@ pub(in super::super) struct Scope(Option<Tenant>);
 #[derive(Debug)]
 struct Tenant {
     number: u64,
-    /// The file from which the process reads the tenant's secrets.
-    secrets: PathBuf,
+    /// The folder from which the process reads secrets: each from a file of its own, as Envoy wants it.
+    directory: PathBuf,
 }
 
 impl Scope {
@@ -29,8 +29,8 @@ impl Scope {
         Self(None)
     }
 
-    pub(in super::super) const fn tenant(number: u64, secrets: PathBuf) -> Self {
-        Self(Some(Tenant { number, secrets }))
+    pub(in super::super) const fn tenant(number: u64, directory: PathBuf) -> Self {
+        Self(Some(Tenant { number, directory }))
     }
 
     /// The name in this process of what the configuration calls `name`.
@@ -47,7 +47,7 @@ impl Scope {
             None => json!({"name": name}),
             Some(tenant) => json!({
                 "name": name,
-                "sds_config": {"path_config_source": {"path": tenant.secrets}, "resource_api_version": "V3"},
+                "sds_config": {"path_config_source": {"path": tenant.directory.join(name)}, "resource_api_version": "V3"},
             }),
         }
     }
