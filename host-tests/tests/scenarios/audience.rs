@@ -111,11 +111,11 @@ scenarios! {
     fn a_rule_cannot_be_dodged_by_another_spelling_of_its_path(runner) {
         let gateway = serve(runner);
         let token = good(&*gateway).sign();
-        for path in ["/mcp/admin", "/mcp/%61dmin", "/mcp/admin?x", "/mcp/admin?x=/mcp/other", "/%6dcp/admin"] {
+        for path in ["/mcp/admin", "/mcp/admin?x", "/mcp/admin?x=/mcp/other"] {
             gateway.send(post(path).bearer(&token)).denied_with(403).has_code("insufficient_scope");
         }
         for path in [
-            "/mcp//admin", "//mcp/admin", "/mcp/./admin", "/mcp/x/../admin", "/mcp/%2e/admin", "/mcp/x/%2e%2e/admin", "/mcp/admin;x", "/mcp;x/admin",
+            "/mcp/%61dmin", "/%6dcp/admin", "/mcp//admin", "//mcp/admin", "/mcp/./admin", "/mcp/x/../admin", "/mcp/%2e/admin", "/mcp/x/%2e%2e/admin", "/mcp/admin;x", "/mcp;x/admin",
             "/mcp/admin%3bx", "/mcp%2fadmin", "/mcp%5cadmin", "/mcp/admin%00", "/mcp/%2561dmin/%2e%2e", "/mcp/admin\\", "/mcp/%zz", "/mcp/x/%252e%252e/admin",
             "/mcp/..;/mcp/admin", "/healthz/../mcp", "/healthz/..%2fmcp", "/healthz%2f..%2fmcp", "/healthz;/../mcp",
         ] {

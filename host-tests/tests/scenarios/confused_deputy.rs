@@ -58,7 +58,7 @@ scenarios! {
         for protocol in BOTH {
             let at = |path: &str| call(path).over(protocol).bearer(&tools);
             let replays = vec![
-                at("/payments"), at("/payments/"), at("/payments/transfer"), at("/payments?resource=https://tools.example/mcp"), at("/payments?/tools"), at("/%70ayments"), at("/payment%73/x"),
+                at("/payments"), at("/payments/"), at("/payments/transfer"), at("/payments?resource=https://tools.example/mcp"), at("/payments?/tools"),
                 at("/payments").host("tools.example"), at("/payments").host("TOOLS.example:443"), at("/payments").host("tools.example."),
                 at("/payments").header("x-forwarded-host", "tools.example").header("x-forwarded-path", "/tools").header("x-forwarded-uri", "/tools").header("x-forwarded-prefix", "/tools"),
                 at("/payments").header("x-envoy-original-path", "/tools").header("referer", "https://tools.example/tools").header("origin", "https://tools.example"),

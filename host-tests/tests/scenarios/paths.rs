@@ -322,11 +322,12 @@ scenarios! {
         for path in [
             "/public/../admin", "/public/%2e%2e/admin", "/public/%252e%252e/admin", "/public/..;/admin", "/public/.;a=b/admin", "//admin", "/public%2fadmin", "/public%5cadmin", "/public%00", "/public\\admin", "/public/%zz",
             "/public/%", "/public/%4", "/public/caf\u{e9}", "/public/%c0%ae", "/public/%ff", "/public/%0d%0a", "/public/%7f", "/public;x", "/public/a%3bb", "/public/a%23b", "/public/%2561", "/public/a//b", "/public/.", "/public/..", "/public/a%252fb",
+            "/public/%61", "/p%75blic/x", "/public/a%2eb", "/public/a%2Db", "/public/a%5Fb", "/public/%30",
         ] {
             gateway.send(get(path)).denied_with(400);
             gateway.send(post(path).bearer(&good(&*gateway).scope("tools:read admin users:all").sign())).denied_with(400);
         }
-        for path in ["/public", "/public/", "/public/a", "/public?x", "/public/%61/b%20c", "/public/caf%C3%A9", "/p%75blic/x", "/public/a.b", "/public/~a@b:c", "/public/.hidden", "/public?x=/../admin", "/public/100%25"] {
+        for path in ["/public", "/public/", "/public/a", "/public?x", "/public/a/b%20c", "/public/caf%C3%A9", "/public/%7Ex", "/public/a.b", "/public/~a@b:c", "/public/.hidden", "/public?x=/../admin", "/public/100%25"] {
             assert_eq!(gateway.send(get(path)).allowed().path, path.as_bytes());
         }
     }
@@ -335,7 +336,7 @@ scenarios! {
         let gateway = runner.start(gateway(config())).unwrap();
         for protocol in BOTH {
             let by = |path: &str, subject: &str| gateway.send(get(path).over(protocol).bearer(&good(&*gateway).subject(subject).sign()));
-            for path in ["/users/alice/files/a", "/users/al%69ce/files/a", "/users/alice/files/a?user=bob", "/users/alice/files/a%20b", "/users/alice/files/.a", "/users/alice/files/b%C3%A9"] {
+            for path in ["/users/alice/files/a", "/users/alice/files/a?user=bob", "/users/alice/files/a%20b", "/users/alice/files/.a", "/users/alice/files/b%C3%A9"] {
                 by(path, "alice").allowed();
                 by(path, "bob").denied_with(403);
             }
@@ -350,7 +351,7 @@ scenarios! {
             // Names that a path cannot carry in one reading, however much they are the subject's.
             for (path, subject) in [
                 ("/users/a%2fb/files/a", "a/b"), ("/users/a%252fb/files/a", "a%2fb"), ("/users/a%25/files/a", "a%"), ("/users/a%25zz/files/a", "a%zz"), ("/users/a%5cb/files/a", "a\\b"), ("/users/a%3bb/files/a", "a;b"), ("/users/a%00/files/a", "a\0"),
-                ("/users/../files/a", ".."), ("/users/%2e/files/a", "."), ("/users/a%3fb/files/a", "a?b"), ("/users//files/a", ""), ("/users/a./files/a", "a."),
+                ("/users/al%69ce/files/a", "alice"), ("/users/../files/a", ".."), ("/users/%2e/files/a", "."), ("/users/a%3fb/files/a", "a?b"), ("/users//files/a", ""), ("/users/a./files/a", "a."),
             ] {
                 by(path, subject).denied_with(400);
             }
@@ -391,7 +392,7 @@ scenarios! {
         ]);
         let gateway = runner.start(gateway(config)).unwrap();
         let by = |path: &str| gateway.send(get(path).bearer(&good(&*gateway).sign()));
-        for path in ["/exact", "/exact?x", "/%65xact", "/prefix", "/prefix/", "/prefix/x", "/prefix?x", "/prefix/x/y"] {
+        for path in ["/exact", "/exact?x", "/prefix", "/prefix/", "/prefix/x", "/prefix?x", "/prefix/x/y"] {
             by(path).denied_with(403);
         }
         for path in ["/exact/", "/exact/x", "/EXACT", "/exact.json", "/exactly", "/prefixes", "/PREFIX/x", "/prefix.json"] {

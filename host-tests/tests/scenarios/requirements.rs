@@ -106,7 +106,7 @@ scenarios! {
         let gateway = runner.start(gateway(json!({}), resource)).unwrap();
         let at = |subject: &str, path: &str| ask(&*gateway, path, good(&*gateway).subject(subject));
         for (subject, path) in [
-            ("alice", "/users/alice/files"), ("alice", "/users/%61lice/files"), ("alice", "/users/alic%65/files?user=bob"), ("auth0|5", "/users/auth0%7C5/files"),
+            ("alice", "/users/alice/files"), ("alice", "/users/alice/files?user=bob"), ("auth0|5", "/users/auth0%7C5/files"),
             ("alice@example.com", "/users/alice@example.com/files"), ("alice@example.com", "/users/alice%40example.com/files"), ("al ice", "/users/al%20ice/files"),
         ] {
             let outcome = at(subject, path);
@@ -122,7 +122,7 @@ scenarios! {
         }
         at("alice", "/users/bob/files").denied_with(403).has_code("subject_mismatch").no_header("www-authenticate");
         for path in [
-            "/users/alice%2ffiles", "/users/bob/..%2falice/files", "/users/bob%2f..%2falice/files", "/users/bob/../alice/files", "/users/alice/../bob/files",
+            "/users/%61lice/files", "/users/alic%65/files", "/users/alice%2ffiles", "/users/bob/..%2falice/files", "/users/bob%2f..%2falice/files", "/users/bob/../alice/files", "/users/alice/../bob/files",
             "/users/alice%00/files", "/users/alice%00bob/files", "/users/%2561lice/files", "/users/alice%252f/files", "/users/50%25/files", "/users/alice;bob/files", "/users/alice%3Bbob/files",
             "/users/alice%20/files", "/users/alice./files", "/users//files", "/users/%/files", "/users/alice%5c/files", "/users/alice\\bob/files", "/users/%2e/files",
         ] {

@@ -69,7 +69,7 @@ scenarios! {
         let own = good(&*gateway).audience("https://tools.example/payments").scope("read").sign();
         gateway.send(get("/anything").bearer(&rest)).allowed();
         for path in [
-            "/payments", "/payments/", "/payments?x", "/payments?", "/%70ayments", "/paymen%74s/1", "/payments/%70ay", "/payments/pay/", "/payments/pay/1?/files",
+            "/payments", "/payments/", "/payments?x", "/payments?", "/payments/pay/", "/payments/pay/1?/files",
             "/payments/%C3%A9", "/payments/a%20b", "/payments/.hidden", "/payments/~", "/payments/*", "/payments/x:y", "/payments/100%25",
         ] {
             let outcomes = gateway.send_all(vec![get(path).bearer(&rest), post(path).bearer(&rest), get(path).bearer(&own)]);
@@ -78,7 +78,7 @@ scenarios! {
             outcomes[2].allowed();
         }
         for path in [
-            "//payments", "/x//payments", "/./payments", "/x/../payments", "/%2e/payments", "/x/%2e%2e/payments", "/x/..%2fpayments", "/x%2f..%2fpayments", "/x/.%2e/payments",
+            "/%70ayments", "/paymen%74s/1", "/payments/%70ay", "/%50ayments", "//payments", "/x//payments", "/./payments", "/x/../payments", "/%2e/payments", "/x/%2e%2e/payments", "/x/..%2fpayments", "/x%2f..%2fpayments", "/x/.%2e/payments",
             "/;/payments", "/payments;x=1", "/x;/../payments", "/x/..;/payments", "/%5cpayments", "/\\payments", "/%2fpayments", "/%252fpayments", "/%25252fpayments",
             "/x/%252e%252e/payments", "/payments%00", "/payments%0a", "/payments%0d", "/payments%09", "/payments%7f", "/payments%c2%85", "/payments%3b", "/payments%253b",
             "/%c0%afpayments", "/%e0%80%afpayments", "/%f0%80%80%afpayments", "/%c1%9cpayments", "/payments%", "/payments%1", "/payments%zz", "/%u0070ayments", "/payments%ff",
@@ -87,7 +87,7 @@ scenarios! {
                 outcome.denied_with(400);
             }
         }
-        for path in ["/payments/pay", "/payments/pay/", "/payments/pay/1", "/payments/p%61y", "/%70ayments/%70%61%79/x", "/payments/pay?x=/payments"] {
+        for path in ["/payments/pay", "/payments/pay/", "/payments/pay/1", "/payments/pay?x=/payments"] {
             gateway.send(post(path).bearer(&own)).denied_with(403).has_code("insufficient_scope");
         }
         for path in ["/healthz%20", "/healthz.", "/healthz%3f", "/healthz%23"] {
