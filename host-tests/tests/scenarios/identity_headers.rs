@@ -178,4 +178,21 @@ scenarios! {
             }
         }
     }
+
+    /// AUD-06
+    fn a_public_path_is_no_way_around_that(runner) {
+        for (forward, goes_on) in [("keep", true), ("remove", false), ("exchange", false)] {
+            let mut config = crate::fixture::config();
+            config["forward"] = json!({"authorization": forward});
+            let gateway = runner.start(gateway(config)).unwrap();
+            let token = good(&*gateway).sign();
+            for protocol in BOTH {
+                for credential in [format!("Bearer {token}"), "Basic dTpw".to_owned(), format!("{token}, {token}")] {
+                    let outcome = gateway.send(get("/healthz").over(protocol).header("authorization", &credential));
+                    assert_eq!(outcome.allowed().header_text("authorization").is_some(), goes_on, "{forward} {credential}");
+                }
+                gateway.send(get("/healthz").over(protocol)).allowed();
+            }
+        }
+    }
 }

@@ -51,7 +51,7 @@ struct RawForward {
     authorization: Option<ForwardAuthorization>,
 }
 
-/// What becomes of the credential of an allowed request.
+/// What becomes of the credential of an allowed request, public ones included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[cfg_attr(not(target_family = "wasm"), derive(schemars::JsonSchema))]
 #[serde(rename_all = "snake_case")]
@@ -139,6 +139,9 @@ impl RawConfig {
         if mode == Mode::Shadow && forward_authorization != ForwardAuthorization::Keep {
             // A filter that decides nothing must not take credentials away either.
             problems.add("forward.authorization", "cannot be while mode is shadow: expected keep");
+        }
+        if mode == Mode::Shadow && forward.claims_header.is_some() {
+            problems.note("forward.claims_header", "is not set while mode is shadow: nothing there is decided");
         }
         if forward.claims_header.as_deref().is_some_and(|name| !is_identity_field(name)) {
             // Every such field of a client is taken out, so that nobody else can set it.

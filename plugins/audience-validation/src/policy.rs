@@ -45,6 +45,9 @@ const ROUTE_REQUIRE: PropertyPath = PropertyPath::known("xds\0route_metadata\0fi
 
 static PROPERTIES: [PropertyPath; 2] = [SOURCE, ROUTE_REQUIRE];
 
+/// The field with the client's credential (RFC 6750 §2.1).
+const AUTHORIZATION: &str = "authorization";
+
 /// The key of the audit record.
 const AUDIT: &str = "fourleg.audit.audience_validation";
 
@@ -122,15 +125,7 @@ impl Policy for AudienceValidation {
         let about = About { origin: settings.cors.allowed_origin(request), trace_id: trace_id(request) };
         match admit(settings, request) {
             Ok(Admitted::Bearer(waiting)) => judge(settings, learned, Waiting { about, ..*waiting }, now),
-            Ok(Admitted::Public) => {
-                let record =
-                    Record::new(Self::NAME, "allow", "public", now).with_known("trace_id", about.trace_id.as_deref());
-                Step::Allow(RequestEdits {
-                    state: vec![handoff::public(), (AUDIT, record.into_bytes())],
-                    counts_as: Some(("allow", "public")),
-                    ..RequestEdits::default()
-                })
-            }
+            Ok(Admitted::Public) => Step::Allow(allow_public(settings, &about, request, now)),
             Ok(Admitted::Answered(response)) => Step::Respond(response),
             Err((denial, resource)) => {
                 let record = |record: Record| {
@@ -201,7 +196,7 @@ fn admit<'a>(settings: &'a Settings, request: &RequestHead) -> Result<Admitted, 
     let with_resource = |of_rule: Captures| of_rule.into_iter().chain(captures.iter().cloned()).collect::<Captures>();
     let shadow_rules = shadow.into_iter().map(|(rule, of_rule)| (rule, with_resource(of_rule))).collect();
     let captures = with_resource(of_rule);
-    let authorization: Vec<&[u8]> = request.fields().all("authorization").collect();
+    let authorization: Vec<&[u8]> = request.fields().all(AUTHORIZATION).collect();
     let token = match credential::bearer(&authorization).map_err(challenged)? {
         Credential::Bearer(token) => token.to_owned(),
         Credential::Absent => return Err(challenged(Reason::CredentialMissing)),
@@ -343,6 +338,22 @@ impl Check<'_> {
     }
 }
 
+/// Lets a request go on that needs no token. One that it brings all the same was looked at by nobody: it goes upstream
+/// only where every token does, and is never kept for an exchange.
+fn allow_public(settings: &Settings, about: &About, request: &RequestHead, now: UnixTime) -> RequestEdits {
+    let record = Record::new(AudienceValidation::NAME, "allow", "public", now);
+    let record = record.with_known("trace_id", about.trace_id.as_deref());
+    // An edit makes the proxy look for the route again, so there is none without need.
+    let is_there = request.fields().all(AUTHORIZATION).next().is_some();
+    let ends_here = is_there && settings.forward_authorization != ForwardAuthorization::Keep;
+    RequestEdits {
+        remove: ends_here.then(|| AUTHORIZATION.to_owned()).into_iter().collect(),
+        state: vec![handoff::public(), (AUDIT, record.into_bytes())],
+        counts_as: Some(("allow", "public")),
+        ..RequestEdits::default()
+    }
+}
+
 fn allow(
     settings: &Settings,
     about: &About,
@@ -363,7 +374,7 @@ fn allow(
     }
     edits.state.push(handoff::verified(&resource.protected.resource, authenticated));
     if settings.forward_authorization != ForwardAuthorization::Keep {
-        edits.remove.push("authorization".to_owned());
+        edits.remove.push(AUTHORIZATION.to_owned());
     }
     if settings.forward_authorization == ForwardAuthorization::Exchange {
         edits.state.push(handoff::subject_token(token));

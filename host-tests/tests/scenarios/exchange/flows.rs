@@ -53,9 +53,11 @@ scenarios! {
     /// AUD-06
     fn a_public_request_takes_no_credential_with_it(runner) {
         let provider = Provider::default();
-        let gateway = serve(runner, &provider, to_b());
-        let outcome = gateway.send(get("/healthz").bearer("an-unverified-token-of-anybody").header("cookie", "a=b"));
-        assert!(!has_field(outcome.allowed(), "authorization") && !has_field(outcome.allowed(), "cookie"));
+        for unmatched in ["deny", "remove_authorization"] {
+            let gateway = serve(runner, &provider, to_b_with("/unmatched", json!(unmatched)));
+            let outcome = gateway.send(get("/healthz").bearer("an-unverified-token-of-anybody").header("cookie", "a=b"));
+            assert!(!has_field(outcome.allowed(), "authorization") && !has_field(outcome.allowed(), "cookie"));
+        }
         let all = serve(runner, &provider, to_b_with("/targets/0/match", json!({"path": {"prefix": "/"}})));
         all.send(get("/healthz")).denied_with(503).has_code("token_not_verified");
         assert_eq!(provider.count(), 0);

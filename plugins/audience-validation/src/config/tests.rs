@@ -200,6 +200,9 @@ fn a_filter_that_decides_nothing_takes_no_credential_away() {
     assert!(
         sound().mistakes(&document.to_string())[0].starts_with("forward.authorization cannot be while mode is shadow")
     );
+    document["forward"] = json!({"claims_header": "x-fourleg-claims"});
+    let notes = Settings::read(document.to_string().as_bytes()).unwrap().notes;
+    assert!(notes[0].starts_with("forward.claims_header is not set while mode is shadow"), "{notes:#?}");
 }
 
 /// AUD-11, PRM-07
