@@ -28,6 +28,7 @@ use crate::{
     gateway::{DuplicateHeaders, ForeignFunctions, Gateway, Handler, Plugin, Surroundings},
     http::Request,
     outcome::Outcome,
+    routes::DEFAULT_CLUSTER,
     runner::{ConfigRejected, Runner, Running},
 };
 use messages::{answer, number_of, request_from_wire, request_to_wire, response_from_wire};
@@ -89,6 +90,16 @@ impl Runner for Envoy {
             bootstrap = bootstrap.cluster(configured);
             clusters.push(cluster);
         }
+        let mut routed = Vec::new();
+        for route in &gateway.routes {
+            let server = serve(&route.handler);
+            let cluster = Cluster::new(&route.cluster, server.address());
+            bootstrap = match &route.host {
+                Some(host) => bootstrap.host_to(host, &route.prefix, cluster),
+                None => bootstrap.route_to(&route.prefix, cluster),
+            };
+            routed.push((route.cluster.clone(), server));
+        }
         for name in &gateway.empty_clusters {
             bootstrap = bootstrap.cluster(Cluster::empty(name));
         }
@@ -101,6 +112,7 @@ impl Runner for Envoy {
             Ok(envoy) => Ok(Box::new(OnEnvoy {
                 envoy,
                 upstream,
+                routed,
                 source,
                 _clusters: clusters,
                 numbers: AtomicU64::new(0),
@@ -119,6 +131,8 @@ impl Runner for Envoy {
 struct OnEnvoy {
     envoy: RunningEnvoy,
     upstream: EchoUpstream,
+    /// Further upstreams, by cluster.
+    routed: Vec<(String, EchoUpstream)>,
     /// Where the clients seem to come from, if not from here.
     source: Option<SocketAddr>,
     _clusters: Vec<EchoUpstream>,
@@ -144,7 +158,8 @@ impl Running for OnEnvoy {
         }
         let responses = raw_client::send_all(self.envoy.address(), self.source, &wired, TIMEOUT);
         self.settle();
-        let received = self.upstream.received();
+        let mut received = self.upstream.received();
+        received.extend(self.routed.iter().flat_map(|(_, upstream)| upstream.received()));
         let mut outcomes = Vec::with_capacity(numbers.len());
         for (number, response) in numbers.into_iter().zip(responses) {
             let response = response.unwrap_or_else(|error| {
@@ -187,8 +202,11 @@ impl OnEnvoy {
         let start = Instant::now();
         while start.elapsed() < SETTLE_WITHIN {
             let active = self.metric("http.gateway.downstream_rq_active");
-            let sent = self.metric("cluster.upstream.upstream_rq_total");
-            if active == 0 && self.upstream.received().len() as u64 >= sent {
+            let has_all = |cluster: &str, upstream: &EchoUpstream| {
+                upstream.received().len() as u64 >= self.metric(&format!("cluster.{cluster}.upstream_rq_total"))
+            };
+            let have_all = self.routed.iter().all(|(cluster, upstream)| has_all(cluster, upstream));
+            if active == 0 && has_all(DEFAULT_CLUSTER, &self.upstream) && have_all {
                 return;
             }
             thread::sleep(Duration::from_millis(5));
@@ -241,7 +259,7 @@ fn surrounded(mut bootstrap: Bootstrap, gateway: &Gateway, proxy_protocol: bool)
     bootstrap.route_name.clone_from(&surroundings.route_name);
     bootstrap.route_metadata.clone_from(&surroundings.route_metadata);
     bootstrap.filter_metadata.clone_from(&surroundings.filter_metadata);
-    bootstrap
+    bootstrap.path_handling(gateway.connection_manager.clone())
 }
 
 /// The client's address where the scenario says one; by default it comes from the loopback, as it really does.
@@ -256,6 +274,7 @@ fn filter(index: usize, plugin: &Plugin) -> WasmFilter {
     WasmFilter::new(&plugin.module, module_file(plugin), plugin.config.clone())
         .vm_id(vm_id)
         .allow_on_headers_stop_iteration(plugin.allow_on_headers_stop_iteration)
+        .as_struct(plugin.as_struct)
 }
 
 fn module_file(plugin: &Plugin) -> PathBuf {

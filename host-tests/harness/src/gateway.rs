@@ -10,7 +10,10 @@ use std::{
 
 use serde_json::Value;
 
-use crate::http::{Reply, Request};
+use crate::{
+    http::{Reply, Request},
+    routes::Route,
+};
 
 /// Answers the requests that reach a cluster. Runs on a server's thread under Envoy, inline in the emulator.
 pub type Handler = Arc<dyn Fn(&Request) -> Reply + Send + Sync>;
@@ -24,6 +27,8 @@ pub struct Plugin {
     pub path: Option<PathBuf>,
     /// The plugin's configuration, raw; usually JSON.
     pub config: Vec<u8>,
+    /// The configuration, a JSON object, is handed over as a `google.protobuf.Struct`.
+    pub as_struct: bool,
     /// The proxy-wasm `vm_id`; by default one of its own for each plugin.
     pub vm_id: Option<String>,
     /// Envoy's `allow_on_headers_stop_iteration` (default true, as in our configs).
@@ -41,6 +46,7 @@ pub fn plugin_raw(module: &str, config: impl Into<Vec<u8>>) -> Plugin {
         module: module.to_owned(),
         path: None,
         config: config.into(),
+        as_struct: false,
         vm_id: None,
         allow_on_headers_stop_iteration: true,
     }
@@ -51,6 +57,13 @@ impl Plugin {
     #[must_use]
     pub fn file(mut self, path: impl Into<PathBuf>) -> Self {
         self.path = Some(path.into());
+        self
+    }
+
+    /// Hands the configuration over as a `google.protobuf.Struct` instead of as text.
+    #[must_use]
+    pub fn as_struct(mut self) -> Self {
+        self.as_struct = true;
         self
     }
 
@@ -156,6 +169,8 @@ pub struct Gateway {
     pub workers: usize,
     pub clusters: BTreeMap<String, Handler>,
     pub upstream: Handler,
+    /// More upstreams, and what leads to them. The first that matches is taken.
+    pub routes: Vec<Route>,
     /// What the proxy itself writes into `Authorization` of callouts, by cluster: no filter gets to see it.
     pub credentials: BTreeMap<String, String>,
     /// Strings that must never show in a log or in what a client sees, beside every bearer token sent.
@@ -176,6 +191,8 @@ pub struct Gateway {
     pub manual: bool,
     /// On Envoy: not on one that had gateways before and will have others.
     pub own_process: bool,
+    /// Members of Envoy's connection manager, as `normalize_path`; the emulator has none of them.
+    pub connection_manager: Value,
 }
 
 impl Gateway {
@@ -186,6 +203,7 @@ impl Gateway {
             workers: 1,
             clusters: BTreeMap::new(),
             upstream: Arc::new(|_| crate::http::Response::text(200, "upstream").into()),
+            routes: Vec::new(),
             credentials: BTreeMap::new(),
             canaries: Vec::new(),
             empty_clusters: BTreeSet::new(),
@@ -197,6 +215,7 @@ impl Gateway {
             upgrades: false,
             manual: false,
             own_process: false,
+            connection_manager: Value::Object(serde_json::Map::new()),
         }
     }
 
@@ -235,6 +254,13 @@ impl Gateway {
     #[must_use]
     pub fn upstream<R: Into<Reply>>(mut self, handler: impl Fn(&Request) -> R + Send + Sync + 'static) -> Self {
         self.upstream = Arc::new(move |request| handler(request).into());
+        self
+    }
+
+    /// One more upstream, whose cluster is `xds.cluster_name` of the requests that it gets.
+    #[must_use]
+    pub fn route(mut self, route: Route) -> Self {
+        self.routes.push(route);
         self
     }
 
@@ -320,6 +346,13 @@ impl Gateway {
     #[must_use]
     pub fn source(mut self, address: SocketAddr) -> Self {
         self.surroundings.source = address;
+        self
+    }
+
+    /// Sets members of Envoy's connection manager. Envoy only.
+    #[must_use]
+    pub fn connection_manager(mut self, members: Value) -> Self {
+        self.connection_manager = members;
         self
     }
 

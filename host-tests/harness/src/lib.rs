@@ -9,6 +9,7 @@ pub mod envoy;
 pub mod gateway;
 pub mod http;
 pub mod outcome;
+pub mod routes;
 pub mod runner;
 
 pub use challenge::ChallengeView;
@@ -18,4 +19,5 @@ pub use envoy::Envoy;
 pub use gateway::{DuplicateHeaders, ForeignFunctions, Gateway, Limits, Plugin, Surroundings, plugin, plugin_raw};
 pub use http::{Protocol, Reply, Request, Response, get, post, request};
 pub use outcome::Outcome;
+pub use routes::Route;
 pub use runner::{ConfigRejected, Runner, Running};

@@ -7,7 +7,10 @@ use super::{
     refusal::{Refusal, refuse},
     stream::{BodyAt, Filter, Half, Stream, StreamId, Way},
 };
-use crate::http::{Field, Protocol, Request, Response};
+use crate::{
+    http::{Field, Protocol, Request, Response},
+    routes::{self, DEFAULT_CLUSTER},
+};
 
 impl Engine {
     /// Opens a stream with a request's headers. `end`: they are all of it.
@@ -104,6 +107,8 @@ impl Engine {
             })
             .collect();
         let tunnel = is_tunnel(request);
+        let route = routes::find(&world.gateway.routes, &request.authority, &request.path);
+        let cluster = route.map_or(DEFAULT_CLUSTER, |route| &route.cluster).to_owned();
         let policy = world.gateway.duplicate_headers;
         let headers = incoming_headers(request, policy, tunnel, id, world.gateway.surroundings.source);
         let stream = Stream {
@@ -118,6 +123,7 @@ impl Engine {
             request_aborted: false,
             filter_state: std::collections::HashMap::new(),
             upstream: super::stream::Upstream::default(),
+            cluster,
             client: Response::default(),
             client_started: false,
             code_details: Vec::new(),

@@ -23,6 +23,7 @@ mod shared_data;
 mod shared_queue;
 mod start;
 mod stream;
+mod structure;
 mod upstream;
 mod world;
 

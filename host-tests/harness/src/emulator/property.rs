@@ -48,7 +48,8 @@ fn of_stream(world: &mut World, stream: StreamId, filter: usize, name: &[u8], re
             let surroundings = &world.gateway.surroundings;
             match rest {
                 [b"route_name"] => Ok(surroundings.route_name.clone().into_bytes()),
-                [b"cluster_name"] => Ok(b"upstream".to_vec()),
+                // As it was routed when it came: edits do not change what is shown.
+                [b"cluster_name"] => Ok(world.stream(stream).cluster.clone().into_bytes()),
                 [b"route_metadata", b"filter_metadata", keys @ ..] => lookup(&surroundings.route_metadata, keys),
                 [b"node", keys @ ..] => lookup(&node(), keys),
                 _ => Err(Status::NotFound),

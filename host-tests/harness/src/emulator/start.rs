@@ -16,6 +16,7 @@ use super::{
     module_cache::{self, Compiled},
     shared_data::SharedData,
     shared_queue::SharedQueues,
+    structure,
     world::{Context, PluginFacts, Root, World},
 };
 use crate::{gateway::Gateway, runner::ConfigRejected};
@@ -25,7 +26,12 @@ impl Engine {
     ///
     /// # Errors
     /// If a module cannot be loaded, traps while it starts, or refuses its configuration.
-    pub(crate) fn start(gateway: Gateway, module_dir: &Path) -> Result<Self, ConfigRejected> {
+    pub(crate) fn start(mut gateway: Gateway, module_dir: &Path) -> Result<Self, ConfigRejected> {
+        for plugin in gateway.plugins.iter_mut().filter(|plugin| plugin.as_struct) {
+            plugin.config = structure::of_json(&plugin.config);
+        }
+        let no_members = gateway.connection_manager.as_object().is_some_and(serde_json::Map::is_empty);
+        assert!(no_members, "the emulator has no connection manager");
         let workers = gateway.workers.max(1);
         let facts: Vec<PluginFacts> = gateway
             .plugins

@@ -131,6 +131,8 @@ pub(crate) struct Stream {
     pub(crate) request_aborted: bool,
     pub(crate) filter_state: HashMap<Vec<u8>, FilterState>,
     pub(crate) upstream: Upstream,
+    /// Where the proxy would send it as it came.
+    pub(crate) cluster: String,
     pub(crate) client: Response,
     pub(crate) client_started: bool,
     pub(crate) code_details: Vec<u8>,

@@ -8,7 +8,10 @@ use super::{
     header_map::HeaderMap,
     stream::{BodyAt, StreamId, Way},
 };
-use crate::http::{Reply, Request, Response};
+use crate::{
+    http::{Reply, Request, Response},
+    routes,
+};
 
 impl Engine {
     /// Headers arrive at the upstream as soon as the last filter lets them go, whatever becomes of the body.
@@ -96,8 +99,11 @@ impl Engine {
     pub(crate) fn upstream_arrives(&mut self, id: StreamId) {
         let (handler, request) = {
             let mut world = self.w();
-            let handler = Arc::clone(&world.gateway.upstream);
-            (handler, world.stream(id).upstream.requests.last().cloned())
+            let request = world.stream(id).upstream.requests.last().cloned();
+            // Edits make the proxy look for the route again.
+            let to = |request: &Request| routes::find(&world.gateway.routes, &request.authority, &request.path);
+            let handler = request.as_ref().and_then(to).map_or(&world.gateway.upstream, |route| &route.handler);
+            (Arc::clone(handler), request)
         };
         let Some(request) = request else { return };
         let reply = handler(&request);

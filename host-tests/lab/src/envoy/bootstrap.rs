@@ -4,7 +4,7 @@ mod cluster;
 mod scope;
 mod wasm_filter;
 
-use std::{net::SocketAddr, time::Duration};
+use std::{collections::BTreeSet, net::SocketAddr, time::Duration};
 
 use serde_json::{Value, json};
 
@@ -34,8 +34,8 @@ pub struct Bootstrap {
     pub filters: Vec<WasmFilter>,
     /// The first is what stands behind the gateway, if there is an upstream.
     clusters: Vec<Cluster>,
-    /// Path prefixes that lead to another cluster than the first.
-    routes: Vec<(String, String)>,
+    /// Hosts, if not all, and path prefixes that lead to another cluster than the first.
+    routes: Vec<(Option<String>, String, String)>,
     /// Answered by Envoy itself when there is no upstream.
     direct_status: Option<u16>,
     /// 0: a free port.
@@ -118,7 +118,14 @@ impl Bootstrap {
     /// Sends paths with this prefix to another server.
     #[must_use]
     pub fn route_to(mut self, prefix: &str, cluster: Cluster) -> Self {
-        self.routes.push((prefix.to_owned(), cluster.name.clone()));
+        self.routes.push((None, prefix.to_owned(), cluster.name.clone()));
+        self.cluster(cluster)
+    }
+
+    /// The same for one host alone, which gets a virtual host of its own.
+    #[must_use]
+    pub fn host_to(mut self, host: &str, prefix: &str, cluster: Cluster) -> Self {
+        self.routes.push((Some(host.to_owned()), prefix.to_owned(), cluster.name.clone()));
         self.cluster(cluster)
     }
 
@@ -228,7 +235,7 @@ impl Bootstrap {
             "stream_idle_timeout": seconds(self.stream_idle_timeout),
             "http_protocol_options": {"enable_trailers": true},
             "http_filters": filters,
-            "route_config": {"virtual_hosts": [{"name": "all", "domains": ["*"], "routes": self.routes()}]},
+            "route_config": {"virtual_hosts": self.virtual_hosts()},
             "access_log": self.access_logs(),
         });
         if let (Some(members), Some(more)) = (manager.as_object_mut(), self.path_handling.as_object()) {
@@ -263,9 +270,17 @@ impl Bootstrap {
         vec![json!({"name": "set_metadata", "typed_config": {"@type": config, "metadata": entries}})]
     }
 
+    fn virtual_hosts(&self) -> Vec<Value> {
+        let hosts: BTreeSet<&String> = self.routes.iter().filter_map(|(host, ..)| host.as_ref()).collect();
+        let own = |host| json!({"name": host, "domains": [host], "routes": self.routes(Some(host))});
+        let all = json!({"name": "all", "domains": ["*"], "routes": self.routes(None)});
+        hosts.into_iter().map(own).chain([all]).collect()
+    }
+
     /// The more special ones first: Envoy takes the first that matches.
-    fn routes(&self) -> Vec<Value> {
-        let special = self.routes.iter().map(|(prefix, cluster)| {
+    fn routes(&self, host: Option<&String>) -> Vec<Value> {
+        let of_host = self.routes.iter().filter(|(of, ..)| of.as_ref() == host);
+        let special = of_host.map(|(_, prefix, cluster)| {
             json!({
                 "match": {"prefix": prefix},
                 "route": {"cluster": cluster, "timeout": seconds(self.route_timeout)},

@@ -8,6 +8,7 @@ mod verify_signature;
 use wasmtime::{Caller, Linker};
 
 use self::protobuf::Value;
+pub(in crate::emulator) use self::protobuf::length;
 use super::{Answer, Status, number};
 use crate::emulator::guest::{Guest, copy_in, read, world, write_u32};
 

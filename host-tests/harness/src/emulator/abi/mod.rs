@@ -13,6 +13,7 @@ mod wasi;
 
 use wasmtime::Linker;
 
+pub(super) use self::foreign::length;
 use super::guest::Guest;
 
 /// What a host function answers.

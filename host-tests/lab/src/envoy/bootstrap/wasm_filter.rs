@@ -35,6 +35,8 @@ pub struct WasmFilter {
     code: Code,
     /// The plugin's configuration, handed over as a StringValue, or as a BytesValue where it is not UTF-8.
     pub configuration: Vec<u8>,
+    /// The configuration, a JSON object, is handed over as a `google.protobuf.Struct`.
+    pub as_struct: bool,
     /// The namespace of shared data and queues; our configurations give each filter its own.
     pub vm_id: String,
     pub failure_policy: FailurePolicy,
@@ -66,6 +68,7 @@ impl WasmFilter {
             name,
             code,
             configuration,
+            as_struct: false,
             failure_policy: FailurePolicy::default(),
             allow_on_headers_stop_iteration: true,
         }
@@ -75,6 +78,13 @@ impl WasmFilter {
     #[must_use]
     pub fn vm_id(mut self, vm_id: impl Into<String>) -> Self {
         self.vm_id = vm_id.into();
+        self
+    }
+
+    /// Sets whether the configuration is handed over as a `google.protobuf.Struct`.
+    #[must_use]
+    pub fn as_struct(mut self, is_struct: bool) -> Self {
+        self.as_struct = is_struct;
         self
     }
 
@@ -97,7 +107,9 @@ impl WasmFilter {
             Code::File(path) => json!({"filename": path}),
             Code::Inline(base64) => json!({"inline_bytes": base64}),
         };
+        let object = self.as_struct.then(|| serde_json::from_slice::<Value>(&self.configuration).ok()).flatten();
         let configuration = match std::str::from_utf8(&self.configuration) {
+            _ if object.is_some() => json!({"@type": format!("{TYPES}google.protobuf.Struct"), "value": object}),
             Ok(text) => {
                 json!({"@type": format!("{TYPES}google.protobuf.StringValue"), "value": text})
             }

@@ -60,7 +60,7 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
 }
 
 /// The length that stands before a field's bytes.
-pub(super) fn length(mut size: usize) -> Vec<u8> {
+pub(in crate::emulator) fn length(mut size: usize) -> Vec<u8> {
     let mut bytes = Vec::new();
     while size >= 0x80 {
         bytes.push((size & 0x7f) as u8 | 0x80);
