@@ -31,6 +31,7 @@ mod rar;
 mod requirements;
 mod requires;
 mod rotation;
+mod routed;
 mod shadow;
 mod step_up;
 mod the_whole_loop;

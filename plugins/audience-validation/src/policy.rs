@@ -5,7 +5,7 @@ use std::rc::Rc;
 use filter_kit::{
     audit::{Record, trace_id},
     background::Background,
-    cors,
+    clusters, cors,
     crypto::CryptoNeeds,
     handoff,
     issuers::{Authenticated, Learned, Verification},
@@ -43,7 +43,7 @@ const SOURCE: PropertyPath = PropertyPath::known("source\0address");
 /// The names of further requirements that the route asks for.
 const ROUTE_REQUIRE: PropertyPath = PropertyPath::known("xds\0route_metadata\0filter_metadata\0fourleg\0require");
 
-static PROPERTIES: [PropertyPath; 2] = [SOURCE, ROUTE_REQUIRE];
+static PROPERTIES: [PropertyPath; 3] = [SOURCE, ROUTE_REQUIRE, clusters::CLUSTER];
 
 /// The field with the client's credential (RFC 6750 §2.1).
 const AUTHORIZATION: &str = "authorization";
@@ -152,7 +152,9 @@ impl Settings {
     /// Each property costs a call to the proxy; most configurations need none.
     fn reads_properties(&self) -> bool {
         let of_resource = |resource: &Resource| {
-            resource.require.needs_source() || resource.rules.iter().any(|rule| rule.require.needs_source())
+            !resource.clusters.are_any()
+                || resource.require.needs_source()
+                || resource.rules.iter().any(|rule| rule.require.needs_source())
         };
         !self.named_requirements.is_empty() || self.resources.iter().any(of_resource)
     }
@@ -189,6 +191,8 @@ fn admit<'a>(settings: &'a Settings, request: &RequestHead) -> Result<Admitted, 
     let found = resource_of(settings, target).map_err(ambiguous)?;
     let (position, resource, captures) = found.ok_or_else(|| plain(Reason::ResourceUnknown))?;
     let challenged = |reason| (Denial::challenged(reason, challenge(resource)), Some(resource));
+    let misrouted = |reason| (Denial::plain(reason), Some(resource));
+    resource.clusters.require(request.property(2)).map_err(misrouted)?;
     let rules::Found { rule, shadow, captures: of_rule } = rules::find(&resource.rules, target).map_err(ambiguous)?;
     let deciding = rule.and_then(|rule| resource.rules.get(rule)).map(|rule| &rule.matches);
     require_expected_slash(&parts.path, deciding.into_iter().chain(&resource.protected.matches)).map_err(ambiguous)?;

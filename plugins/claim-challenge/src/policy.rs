@@ -68,7 +68,8 @@ mod tests {
     use oauth_core::reason::Reason;
 
     /// Reasons of other filters.
-    const ELSEWHERE: [Reason; 21] = [
+    const ELSEWHERE: [Reason; 22] = [
+        Reason::ClusterMismatch,
         Reason::Overloaded,
         Reason::AuthorizationSpent,
         Reason::SeveralSingleUses,

@@ -136,7 +136,8 @@ mod tests {
     use oauth_core::reason::Reason;
 
     /// Reasons of other filters.
-    const ELSEWHERE: [Reason; 18] = [
+    const ELSEWHERE: [Reason; 19] = [
+        Reason::ClusterMismatch,
         Reason::AudienceTooBroad,
         Reason::TokenKindNotAllowed,
         Reason::ClientNotAllowed,

@@ -6,6 +6,7 @@ mod target;
 use std::{collections::BTreeSet, time::Duration};
 
 use filter_kit::{
+    clusters::CLUSTER,
     cors::RawCors,
     flow::{BodyMode, Common, RawCommon, RawMcp},
     issuers::{Issuers, RawIssuer},
@@ -24,7 +25,7 @@ use sha2::{Digest, Sha256};
 use self::{server::RawServer, target::RawTarget};
 pub(crate) use self::{
     server::{BreakerLimits, Server},
-    target::{ActorSource, Grant, Injected, Target},
+    target::{ActorSource, Grant, Injected, Source, Target},
 };
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -106,6 +107,8 @@ pub struct Settings {
     pub(crate) fields_for_us: Vec<String>,
     /// The position of the subject token among the properties.
     pub(crate) subject_token_at: usize,
+    /// The position of the cluster among the properties, which is read only if a target names one.
+    pub(crate) cluster_at: usize,
 }
 
 impl Settings {
@@ -173,6 +176,10 @@ impl RawConfig {
         }
         let subject_token_at = common.properties.len();
         common.properties.push(SUBJECT_TOKEN);
+        let cluster_at = common.properties.len();
+        if targets.iter().any(|target| !target.require.clusters.are_any()) {
+            common.properties.push(CLUSTER);
+        }
         for server in &servers {
             let is_used =
                 |target: &Rule<Target>| target.require.grant().is_some_and(|grant| grant.server == server.name);
@@ -193,6 +200,7 @@ impl RawConfig {
             cache: self.cache.clone().unwrap_or_default().settings("cache", problems),
             digest,
             subject_token_at,
+            cluster_at,
         }
     }
 }

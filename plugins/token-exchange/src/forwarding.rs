@@ -16,7 +16,7 @@ use crate::config::{Cookies, Settings};
 
 /// What is needed of a request's head after the verdict on it was found.
 pub struct Kept {
-    /// `Authorization` alone, and what audience-validation kept of it.
+    /// `Authorization` alone, what audience-validation kept of it, and where the request is routed to.
     pub(crate) head: RequestHead,
     /// The names of fields to take out, as they came.
     remove: Vec<String>,
@@ -41,6 +41,7 @@ impl Kept {
         let fields = request.fields();
         let authorization = fields.all("authorization").map(|value| (b"authorization".to_vec(), value.to_vec()));
         let subject_token = request.property(settings.subject_token_at).clone();
+        let cluster = request.property(settings.cluster_at).clone();
         // Credentials end here, whatever the verdict. `Authorization` is set anew, or not at all.
         let credentials =
             CREDENTIALS.into_iter().filter(|name| *name != "cookie" || settings.cookies == Cookies::Remove);
@@ -53,7 +54,7 @@ impl Kept {
             Some((name.clone(), token))
         });
         Self {
-            head: RequestHead::new(authorization.collect(), true).with_properties(vec![subject_token]),
+            head: RequestHead::new(authorization.collect(), true).with_properties(vec![subject_token, cluster]),
             remove: remove.collect(),
             path: request.without_parameter("access_token"),
             brought: brought.collect(),
@@ -64,6 +65,11 @@ impl Kept {
     /// What audience-validation kept of the credential.
     pub(crate) fn subject_token(&self) -> &Property {
         self.head.property(0)
+    }
+
+    /// The cluster to which the proxy routed the request before this filter's edits.
+    pub(crate) fn routed_to(&self) -> &Property {
+        self.head.property(1)
     }
 
     /// The token in a field for us.

@@ -21,7 +21,7 @@ use oauth_core::{
 
 use crate::{
     answers::Watched,
-    config::{ActorSource, Grant, Injected, Server, Settings, Target, Unmatched},
+    config::{ActorSource, Grant, Injected, Server, Settings, Source, Target, Unmatched},
     exchanging::{Barred, Wanted},
     forwarding::Kept,
     injected::{self, Second},
@@ -54,10 +54,14 @@ pub(crate) fn judge<'a>(
             return Ok(verdict);
         }
     };
+    if let Err(reason) = target.require.clusters.require(subject.kept.routed_to()) {
+        verdict.outcome = Err(Denial::plain(reason));
+        return Ok(verdict);
+    }
     let bench = Bench { settings, token, kept: subject.kept, waited: subject.waited, now };
-    let decided = match &target.require {
-        Target::Granted(grant) => bench.granted(memory, target, grant, &mut verdict),
-        Target::Injected(injected) => bench.injected(memory, injected),
+    let decided = match &target.require.source {
+        Source::Granted(grant) => bench.granted(memory, target, grant, &mut verdict),
+        Source::Injected(injected) => bench.injected(memory, injected),
     };
     match decided {
         Ok(Decided::Ask(callout)) => verdict.ask = Some(callout),

@@ -1,6 +1,7 @@
 //! `resources`: what is protected, whose tokens are meant for it, and what it requires.
 
 use filter_kit::{
+    clusters::{Clusters, RawClusters},
     issuers::Issuers,
     matching::{Match, Members, RawMatch},
     resources::{Protected, RawAccept, RawProtected, check_apart, check_methods},
@@ -21,6 +22,7 @@ pub(super) struct RawResource {
     resource: Option<String>,
     #[serde(rename = "match")]
     matches: Option<RawMatch>,
+    cluster: Option<RawClusters>,
     accept: Option<Vec<RawAccept>>,
     require: Option<RawRequirement>,
     rules: Option<Vec<RawRule<RawRequirement>>>,
@@ -31,6 +33,8 @@ pub(super) struct RawResource {
 #[derive(Debug)]
 pub(crate) struct Resource {
     pub(crate) protected: Protected,
+    /// Where its requests may be routed to.
+    pub(crate) clusters: Clusters,
     pub(crate) require: Requirement,
     pub(crate) rules: Vec<Rule>,
     pub(crate) metadata: Option<ResourceMetadata>,
@@ -78,6 +82,7 @@ impl RawResource {
             accept: self.accept.as_ref(),
         };
         let protected = protected.settings(only, issuers, place, problems)?;
+        let clusters = RawClusters::settings(self.cluster.as_ref(), &at(place, "cluster"), problems);
         let matches = protected.matches.as_ref();
         let variables: Vec<&str> = matches.into_iter().flat_map(Match::variables).collect();
         let require = requirement(self.require.as_ref(), &variables, &at(place, "require"), problems);
@@ -85,7 +90,7 @@ impl RawResource {
         let metadata = self.protected_resource_metadata.as_ref();
         let place = at(place, "protected_resource_metadata");
         let metadata = metadata.and_then(|raw| raw.settings(&protected.resource, &place, problems));
-        Some(Resource { protected, require, rules, metadata })
+        Some(Resource { protected, clusters, require, rules, metadata })
     }
 
     fn rules(&self, resource: Option<&Match>, variables: &[&str], place: &str, problems: &mut Problems) -> Vec<Rule> {

@@ -68,6 +68,13 @@ fn each_typical_mistake_is_named_with_its_place() {
         (set("/issuers/0/algorithms", json!([])), "issuers[0].algorithms is empty"),
         (set("/issuers/0/algorithms", json!(["none"])), "issuers[0].algorithms[0] is no supported algorithm"),
         (set("/issuers/0/algorithms", json!(["HS256"])), "issuers[0].algorithms[0] is no supported algorithm"),
+        (set("/resources/0/cluster", json!([])), "resources[0].cluster is empty"),
+        (set("/resources/0/cluster", json!(["a", ""])), "resources[0].cluster[1] is empty"),
+        (
+            set("/resources/0/cluster", json!({"name": "a"})),
+            "resources[0].cluster is of type object: expected the name of a cluster, or a list of names",
+        ),
+        (set("/resources/0/cluster", json!(["a", 1])), "resources[0].cluster[1] is of type integer: expected a string"),
         (set("/issuers/0/token_types", json!([""])), "issuers[0].token_types is empty"),
         (gone("/issuers/0/jwks"), "issuers[0].jwks is missing"),
         (set("/issuers/0/jwks", json!({})), "issuers[0].jwks has none or several"),

@@ -80,6 +80,7 @@ reasons! {
         IntrospectionUnavailable,
         UseNotNoted,
         ResourceUnknown,
+        ClusterMismatch,
         PathRefused,
         MethodOverride,
         PathOverride,

@@ -5,15 +5,24 @@ mod raw;
 
 use std::collections::BTreeMap;
 
+use filter_kit::clusters::Clusters;
 use oauth_core::{
     pointer::Pointer, requirement::Actors, scope::ScopeToken, secret::Secret, token_exchange::result::Audiences,
 };
 
 pub(super) use self::raw::{Known, RawTarget};
 
+/// A next hop.
+#[derive(Debug)]
+pub struct Target {
+    /// Where its requests may be routed to.
+    pub(crate) clusters: Clusters,
+    pub(crate) source: Source,
+}
+
 /// Where a request's credential comes from.
 #[derive(Debug)]
-pub enum Target {
+pub(crate) enum Source {
     /// From an authorization server.
     Granted(Box<Grant>),
     /// From the caller.
@@ -22,7 +31,7 @@ pub enum Target {
 
 /// What is asked of an authorization server.
 #[derive(Debug)]
-pub struct Grant {
+pub(crate) struct Grant {
     /// The name of the server.
     pub(crate) server: String,
     /// Whether it is about the user; if not, the user's identity ends here.
@@ -61,7 +70,7 @@ enum ActorFrom {
 
 /// A second token that the caller brings.
 #[derive(Debug)]
-pub struct Injected {
+pub(crate) struct Injected {
     pub(crate) header: String,
     /// Positions.
     pub(crate) issuers: Vec<usize>,
@@ -82,22 +91,24 @@ impl ActorSource {
 
 impl Target {
     /// Stands in where a mistake was noted already.
-    pub(super) const fn unsound() -> Self {
-        Self::Injected(Injected { header: String::new(), issuers: Vec::new(), audiences: Vec::new(), same: Vec::new() })
+    pub(super) fn unsound() -> Self {
+        let (issuers, audiences, same) = (Vec::new(), Vec::new(), Vec::new());
+        let source = Source::Injected(Injected { header: String::new(), issuers, audiences, same });
+        Self { clusters: Clusters::default(), source }
     }
 
     pub(crate) fn grant(&self) -> Option<&Grant> {
-        match self {
-            Self::Granted(grant) => Some(grant),
-            Self::Injected(_) => None,
+        match &self.source {
+            Source::Granted(grant) => Some(grant),
+            Source::Injected(_) => None,
         }
     }
 
     /// The field in which the caller brings a token for us alone.
     pub(crate) fn field_for_us(&self) -> Option<&str> {
-        match self {
-            Self::Injected(injected) => Some(&injected.header),
-            Self::Granted(grant) => match &grant.actor.as_ref()?.from {
+        match &self.source {
+            Source::Injected(injected) => Some(&injected.header),
+            Source::Granted(grant) => match &grant.actor.as_ref()?.from {
                 ActorFrom::Header(header) => Some(header),
                 ActorFrom::Value(_) => None,
             },

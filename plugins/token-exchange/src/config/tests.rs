@@ -116,6 +116,8 @@ fn each_typical_mistake_is_named_with_its_place() {
     sound.each_is_told_once([
         (gone("/targets"), "targets is missing"),
         (set("/targets", json!([])), "targets is empty"),
+        (target("cluster", json!("")), "targets[0].cluster[0] is empty"),
+        (target("cluster", json!(["a", "a"])), "targets[0].cluster[1] is there twice"),
         (gone("/targets/0/name"), "targets[0].name is missing"),
         (gone("/targets/0/match"), "targets[0].match is missing"),
         (gone("/targets/0/authorization_server"), "targets[0].authorization_server is missing"),

@@ -212,6 +212,11 @@ impl Reason {
             }
             // RFC 9110 §15.5.4: no configured resource; a new token would not help.
             Self::ResourceUnknown => refusal(403, "resource_unknown", "no resource is configured for this request"),
+            // RFC 9110 §15.5.4: the proxy sends it elsewhere than to what was judged. No 421, since a client may repeat the
+            // request after one (§15.5.20), and it would be routed the same.
+            Self::ClusterMismatch => {
+                refusal(403, "cluster_mismatch", "the request is routed to another place than the one it is about")
+            }
             // RFC 3986 §6.2.2: a path that two readers could take differently.
             Self::PathRefused => request("path_refused", "the request path is ambiguous"),
             // RFC 9110 §9.1: the method is the one in the request line.

@@ -60,6 +60,7 @@ fn each_fault_has_its_status_and_oauth_error() {
         (Reason::IntrospectionUnavailable, 503, None),
         (Reason::UseNotNoted, 503, None),
         (Reason::ResourceUnknown, 403, None),
+        (Reason::ClusterMismatch, 403, None),
         (Reason::PathRefused, 400, Some("invalid_request")),
         (Reason::MethodOverride, 400, Some("invalid_request")),
         (Reason::PathOverride, 400, Some("invalid_request")),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use filter_kit::{issuers::Issuers, matching::RawMatch, rules::Written};
+use filter_kit::{clusters::RawClusters, issuers::Issuers, matching::RawMatch, rules::Written};
 use oauth_core::{
     audience::is_resource_identifier,
     config::{Problems, at, at_index},
@@ -18,7 +18,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Grant, Target,
+    Grant, Source, Target,
     brought::{RawActorToken, RawInjected},
 };
 use crate::config::Server;
@@ -37,6 +37,7 @@ pub(in crate::config) struct RawTarget {
     #[cfg_attr(not(target_family = "wasm"), schemars(required))]
     #[serde(rename = "match")]
     matches: Option<RawMatch>,
+    cluster: Option<RawClusters>,
     authorization_server: Option<String>,
     flow: Option<RawFlow>,
     audience: Option<Vec<String>>,
@@ -116,17 +117,18 @@ impl RawTarget {
     pub(in crate::config) fn settings(&self, known: &Known<'_>, place: &str, problems: &mut Problems) -> Target {
         let flow = self.flow.unwrap_or_default();
         self.refuse_foreign(flow, place, problems);
-        let made = match flow {
+        let clusters = RawClusters::settings(self.cluster.as_ref(), &at(place, "cluster"), problems);
+        let source = match flow {
             RawFlow::PreInjected => {
                 let audiences = self.audience.iter().chain(&self.resource).flatten().cloned().collect();
                 let made = RawInjected::settings(self.pre_injected.as_ref(), audiences, known, place, problems);
-                made.map(Target::Injected)
+                made.map(Source::Injected)
             }
             RawFlow::Exchange | RawFlow::ClientCredentials => self
                 .grant(flow == RawFlow::Exchange, known, place, problems)
-                .map(|grant| Target::Granted(Box::new(grant))),
+                .map(|grant| Source::Granted(Box::new(grant))),
         };
-        made.unwrap_or_else(Target::unsound)
+        source.map_or_else(Target::unsound, |source| Target { clusters, source })
     }
 
     /// Members that mean nothing with this flow would be taken for something that they do not do.
