@@ -5,6 +5,7 @@ mod attacks;
 mod audience;
 mod body_alone;
 mod cache;
+mod configuration;
 mod confused_deputy;
 mod cors;
 mod credentials;

@@ -7,6 +7,7 @@
 pub mod audit;
 pub mod background;
 pub mod clusters;
+pub mod configuration;
 pub mod cors;
 pub mod crypto;
 pub mod fields;

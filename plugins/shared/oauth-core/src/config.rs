@@ -130,7 +130,9 @@ pub fn read<T: DeserializeOwned>(document: &[u8]) -> (Option<T>, Problems) {
         Err(told) if std::str::from_utf8(document).is_err() => {
             problems.add(
                 "",
-                format!("is no text ({told}): expected one JSON object, in Envoy as a google.protobuf.StringValue"),
+                format!(
+                    "is no text ({told}): expected one JSON object, in Envoy as a google.protobuf.Struct or StringValue"
+                ),
             );
             return (None, problems);
         }

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::Handle;
 use crate::{
+    configuration::json_text,
     host::{self, Buffer, Level},
     policy::{CalloutOutcome, Fault, Policy},
     registry::Phase,
@@ -26,7 +27,8 @@ impl<P: Policy> Handle<P> {
             host::log(Level::Error, "the plugin's configuration cannot be read");
             return false;
         };
-        let (mut settings, shared) = match P::configure(&document) {
+        let made = json_text(&document).and_then(|text| P::configure(&text).map(|made| (made, text)));
+        let ((mut settings, shared), text) = match made {
             Ok(made) => made,
             Err(problems) => {
                 host::log(Level::Error, &problems.to_string());
@@ -61,7 +63,7 @@ impl<P: Policy> Handle<P> {
             registry.asked.clear();
             registry.is_hurried = false;
             // Workers share what one configuration found out, and nothing with another.
-            let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(&document));
+            let digest = URL_SAFE_NO_PAD.encode(Sha256::digest(&text));
             registry.shared_prefix = format!("fourleg.{}.{digest}.", P::NAME);
         }
         if host::set_tick_period(TICK_MILLISECONDS).is_err() {
