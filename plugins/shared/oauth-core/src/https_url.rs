@@ -1,24 +1,58 @@
 //! Absolute https URLs of configuration and metadata (RFC 9110 §4.2.2), taken apart without changing anything.
 
+use std::net::{Ipv4Addr, Ipv6Addr};
+
 /// An https URL without user information and fragment, in the characters of RFC 3986, with a host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpsUrl {
     text: String,
+    /// Where the authority begins.
+    start: usize,
     /// Where the authority ends and path or query begin.
     rest: usize,
 }
 
 const SCHEME: &str = "https://";
+const PLAIN_SCHEME: &str = "http://";
 
 impl HttpsUrl {
     /// Reads a URL. Scheme in lower case, everything else as it comes; `None` if it is anything but such a URL.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let after_scheme = text.strip_prefix(SCHEME)?;
+        Self::parse_after(SCHEME, text)
+    }
+
+    /// Reads a URL that may be an http one, too, if its host is this machine: `localhost`, an IPv4 address in 127.0.0.0/8
+    /// or `[::1]`. Nobody can listen in between, so that something can be tried out without a certificate.
+    #[must_use]
+    pub fn parse_or_loopback(text: &str) -> Option<Self> {
+        Self::parse(text).or_else(|| Self::parse_after(PLAIN_SCHEME, text).filter(Self::is_loopback))
+    }
+
+    fn parse_after(scheme: &str, text: &str) -> Option<Self> {
+        let after_scheme = text.strip_prefix(scheme)?;
         let length = after_scheme.find(['/', '?']).unwrap_or(after_scheme.len());
         let (authority, rest) = after_scheme.split_at_checked(length)?;
-        (is_authority(authority) && is_path_and_query(rest))
-            .then(|| Self { text: text.to_owned(), rest: SCHEME.len().saturating_add(length) })
+        let start = scheme.len();
+        (is_authority(authority) && is_path_and_query(rest)).then(|| Self {
+            text: text.to_owned(),
+            start,
+            rest: start.saturating_add(length),
+        })
+    }
+
+    fn is_loopback(&self) -> bool {
+        let host = self.host();
+        match host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')) {
+            Some(address) => address.parse() == Ok(Ipv6Addr::LOCALHOST),
+            None => host == "localhost" || host.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback()),
+        }
+    }
+
+    /// Whether it is an http one.
+    #[must_use]
+    pub fn is_plain(&self) -> bool {
+        self.text.starts_with(PLAIN_SCHEME)
     }
 
     /// The URL as it was given.
@@ -30,7 +64,7 @@ impl HttpsUrl {
     /// Host and port in lower case, for `:authority`.
     #[must_use]
     pub fn authority(&self) -> String {
-        self.text.get(SCHEME.len()..self.rest).unwrap_or_default().to_ascii_lowercase()
+        self.text.get(self.start..self.rest).unwrap_or_default().to_ascii_lowercase()
     }
 
     /// The host in lower case without port.
@@ -73,7 +107,7 @@ fn is_authority(authority: &str) -> bool {
     let (host_is_good, port) = match authority.strip_prefix('[') {
         Some(rest) => {
             let Some((address, port)) = rest.split_once(']') else { return false };
-            (address.parse::<std::net::Ipv6Addr>().is_ok(), port)
+            (address.parse::<Ipv6Addr>().is_ok(), port)
         }
         None => {
             let (host, port) =
@@ -117,6 +151,42 @@ mod tests {
                 (url.as_str(), url.authority().as_str(), url.host().as_str(), url.target().as_str()),
                 (text, authority, host, target)
             );
+        }
+    }
+
+    #[test]
+    fn without_tls_a_url_names_this_machine() {
+        for (text, host, target) in [
+            ("http://localhost:8080/mcp", "localhost", "/mcp"),
+            ("http://LOCALHOST", "localhost", "/"),
+            ("http://127.0.0.1:8080/mcp?x", "127.0.0.1", "/mcp?x"),
+            ("http://127.9.9.9/", "127.9.9.9", "/"),
+            ("http://[::1]:8080/mcp", "[::1]", "/mcp"),
+            ("https://h/mcp", "h", "/mcp"),
+        ] {
+            let url = HttpsUrl::parse_or_loopback(text).unwrap();
+            assert_eq!((url.host().as_str(), url.target().as_str()), (host, target));
+            assert_eq!(url.is_plain(), HttpsUrl::parse(text).is_none());
+        }
+        for text in [
+            "http://h/mcp",
+            "http://localhost.example/",
+            "http://localhost.",
+            "http://x.localhost/",
+            "http://127.0.0.1.example/",
+            "http://127.1/",
+            "http://0.0.0.0/",
+            "http://10.0.0.1/",
+            "http://[::]/",
+            "http://[::ffff:127.0.0.1]/",
+            "http://localhost@h/",
+            "http://h/localhost",
+            "http://localhost:0",
+            "http://localhost#x",
+            "HTTP://localhost",
+            "ws://localhost",
+        ] {
+            assert_eq!(HttpsUrl::parse_or_loopback(text), None, "{text}");
         }
     }
 

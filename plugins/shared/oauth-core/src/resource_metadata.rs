@@ -13,10 +13,11 @@ const WELL_KNOWN: &str = "/.well-known/oauth-protected-resource";
 /// Where the metadata of a resource is: the well-known path is inserted between host and path (RFC 9728 §3.1).
 ///
 /// Only the slash right after the host is dropped, and only where nothing but a query follows; any other one is part of
-/// the resource's name. `None` unless the resource is an https URL without fragment (RFC 9728 §1.2).
+/// the resource's name. `None` unless the resource is an https URL without fragment (RFC 9728 §1.2), or for trying out an
+/// http one on this machine ([`HttpsUrl::parse_or_loopback`]).
 #[must_use]
 pub fn well_known_url(resource: &str) -> Option<String> {
-    let resource = HttpsUrl::parse(resource)?;
+    let resource = HttpsUrl::parse_or_loopback(resource)?;
     Some(format!("{}{}", resource.origin(), target(&resource)))
 }
 
@@ -72,10 +73,17 @@ pub struct ResourceMetadata {
 impl RawResourceMetadata {
     /// Checks the block for the resource with this identifier; notes every mistake below `place`.
     pub fn settings(&self, resource: &str, place: &str, problems: &mut Problems) -> Option<ResourceMetadata> {
-        let parsed = HttpsUrl::parse(resource);
-        if parsed.is_none() {
+        let parsed = HttpsUrl::parse_or_loopback(resource);
+        match &parsed {
             // RFC 9728 §1.2.
-            problems.add(place, "cannot be served: expected the resource to be an https URL without fragment");
+            None => problems.add(
+                place,
+                "cannot be served: expected the resource to be an https URL without fragment (http on a loopback host only)",
+            ),
+            Some(url) if url.is_plain() => {
+                problems.note(place, "is of a resource without TLS: it is for trying out on one machine");
+            }
+            Some(_) => {}
         }
         let mut document = Document(Map::new());
         document.text("resource", Some(resource));
@@ -254,9 +262,22 @@ mod tests {
             assert_eq!(well_known_url(resource), Some(format!("{base}{rest}")), "{resource}");
         }
         assert_eq!(
+            well_known_url("http://127.0.0.1:8080/mcp").as_deref(),
+            Some("http://127.0.0.1:8080/.well-known/oauth-protected-resource/mcp")
+        );
+        assert_eq!(
             well_known_url("https://Tools.example:8443/mcp").as_deref(),
             Some("https://Tools.example:8443/.well-known/oauth-protected-resource/mcp")
         );
+    }
+
+    #[test]
+    fn a_resource_on_this_machine_may_do_without_tls_and_that_is_noted() {
+        let (metadata, problems) =
+            settings("http://localhost:8080/mcp", &json!({"authorization_servers": ["https://idp.example"]}));
+        let said: Value = serde_json::from_str(metadata.unwrap().document()).unwrap();
+        assert_eq!(said["resource"], "http://localhost:8080/mcp");
+        assert!(problems.is_empty() && problems.notes().len() == 1, "{problems}");
     }
 
     /// PRM-03
