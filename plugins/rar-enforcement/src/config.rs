@@ -80,7 +80,7 @@ pub struct Requirement {
     pub(crate) others: Others,
 }
 
-/// draft-ietf-oauth-rar-metadata.
+/// draft-ietf-oauth-rar-metadata-remediation.
 const DEFAULT_ERROR_CODE: &str = "insufficient_authorization";
 
 /// Longer ones are no error codes.

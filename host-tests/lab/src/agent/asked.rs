@@ -80,7 +80,7 @@ fn claims(text: &str) -> Option<Value> {
     claims.is_object().then_some(claims)
 }
 
-/// Base64url without padding, of a JSON object with the details: `draft-ietf-oauth-rar-metadata`.
+/// Base64url without padding, of a JSON object with the details: `draft-ietf-oauth-rar-metadata-remediation`.
 fn remedy(text: &str) -> Option<Value> {
     let remedy: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
     remedy.get("authorization_details").filter(|details| details.is_array()).cloned()

@@ -223,10 +223,8 @@ impl RawKeys {
                         problems.note(key, format!("is not used: {}", skipped.reason));
                     }
                     if set.is_empty() {
-                        let why = set
-                            .skipped()
-                            .iter()
-                            .map(|skipped| format!("keys[{}] is {}", skipped.index, skipped.reason));
+                        let why =
+                            set.skipped().iter().map(|skipped| format!("keys[{}]: {}", skipped.index, skipped.reason));
                         let why: Vec<String> = why.collect();
                         let why = if why.is_empty() { "it lists none".to_owned() } else { why.join(", ") };
                         problems.add(place, format!("holds no usable key ({why}): expected public signature keys"));

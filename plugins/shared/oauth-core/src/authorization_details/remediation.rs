@@ -7,7 +7,7 @@ use super::wanted::Wanted;
 use crate::challenge::MAX_VALUE_BYTES;
 use crate::json::Exact;
 
-/// The value of `authorization_remediation` (draft-ietf-oauth-rar-metadata, resource server rules): a JSON object with
+/// The value of `authorization_remediation` (draft-ietf-oauth-rar-metadata-remediation, resource server rules): a JSON object with
 /// the `authorization_details` that would let the request pass, base64url. It says nothing but what the rule and the
 /// request say. `None` if it would not fit a header field: a part of it would lead to a token that is not enough.
 #[must_use]

@@ -154,7 +154,7 @@ impl Reason {
                 code: "insufficient_claims",
                 description: "the request requires claims that the token does not carry",
             },
-            // draft-ietf-oauth-rar-metadata; RFC 9396 has no error for it.
+            // draft-ietf-oauth-rar-metadata-remediation; RFC 9396 has no error for it.
             Self::InsufficientAuthorization => Facts {
                 status: 401,
                 error: Some("insufficient_authorization"),
@@ -162,7 +162,7 @@ impl Reason {
                 code: "insufficient_authorization",
                 description: "the token carries no authorization details that allow this request",
             },
-            // draft-ietf-oauth-rar-metadata: a new grant would do.
+            // draft-ietf-oauth-rar-metadata-remediation: a new grant would do.
             Self::AuthorizationSpent => Facts {
                 status: 401,
                 error: Some("insufficient_authorization"),
