@@ -2,6 +2,7 @@
 
 mod all_four;
 mod istio;
+mod shipped;
 
 use std::{fs, path::PathBuf, time::Duration};
 
@@ -21,6 +22,11 @@ use crate::fixture::{I, public_keys};
 fn read(path: &str) -> String {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../..");
     fs::read_to_string(root.join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The documents of a file with YAML.
+fn documents(path: &str) -> Vec<serde_json::Value> {
+    read(path).split("\n---\n").map(|document| serde_saphyr::from_str(document).unwrap()).collect()
 }
 
 /// The fenced blocks of one language in a Markdown file.
