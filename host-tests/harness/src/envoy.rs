@@ -255,6 +255,7 @@ fn surrounded(mut bootstrap: Bootstrap, gateway: &Gateway, proxy_protocol: bool)
     let surroundings = &gateway.surroundings;
     bootstrap.proxy_protocol = proxy_protocol;
     bootstrap.buffer_limit = gateway.limits.http1_buffer;
+    bootstrap.internal_clients = surroundings.internal_clients;
     bootstrap.route_timeout = surroundings.upstream_timeout;
     bootstrap.route_name.clone_from(&surroundings.route_name);
     bootstrap.route_metadata.clone_from(&surroundings.route_metadata);

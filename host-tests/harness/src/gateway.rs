@@ -143,6 +143,8 @@ pub struct Surroundings {
     pub filter_metadata: Value,
     /// `source.address`.
     pub source: SocketAddr,
+    /// Clients are internal: their `x-envoy-` fields, by which they steer the router, are not taken out.
+    pub internal_clients: bool,
     /// The route's timeout for the upstream.
     pub upstream_timeout: Duration,
 }
@@ -154,6 +156,7 @@ impl Default for Surroundings {
             route_metadata: Value::Object(serde_json::Map::new()),
             filter_metadata: Value::Object(serde_json::Map::new()),
             source: SocketAddr::from(([127, 0, 0, 1], 40_000)),
+            internal_clients: false,
             upstream_timeout: Duration::from_secs(15),
         }
     }
@@ -353,6 +356,13 @@ impl Gateway {
     #[must_use]
     pub fn connection_manager(mut self, members: Value) -> Self {
         self.connection_manager = members;
+        self
+    }
+
+    /// Lets clients say in `x-envoy-` fields what the router is to do.
+    #[must_use]
+    pub fn internal_clients(mut self) -> Self {
+        self.surroundings.internal_clients = true;
         self
     }
 

@@ -110,7 +110,7 @@ impl Engine {
         let route = routes::find(&world.gateway.routes, &request.authority, &request.path);
         let cluster = route.map_or(DEFAULT_CLUSTER, |route| &route.cluster).to_owned();
         let policy = world.gateway.duplicate_headers;
-        let headers = incoming_headers(request, policy, tunnel, id, world.gateway.surroundings.source);
+        let headers = incoming_headers(request, policy, tunnel, id, &world.gateway.surroundings);
         let stream = Stream {
             protocol: request.protocol,
             method: request.method.clone(),

@@ -1,10 +1,8 @@
 //! The field map that the first filter sees: what the proxy takes away from a request and adds to it.
 
-use std::net::SocketAddr;
-
 use super::{header_map::HeaderMap, stream::StreamId};
 use crate::{
-    gateway::DuplicateHeaders,
+    gateway::{DuplicateHeaders, Surroundings},
     http::{Protocol, Request},
 };
 
@@ -19,7 +17,6 @@ const INTERNAL: &[&[u8]] = &[
     b"x-envoy-expected-rq-timeout-ms",
     b"x-envoy-force-trace",
     b"x-envoy-hedge-on-per-try-timeout",
-    b"x-envoy-internal",
     b"x-envoy-ip-tags",
     b"x-envoy-max-retries",
     b"x-envoy-original-path",
@@ -32,8 +29,10 @@ const INTERNAL: &[&[u8]] = &[
     b"x-envoy-upstream-rq-per-try-timeout-ms",
     b"x-envoy-upstream-rq-timeout-alt-response",
     b"x-envoy-upstream-rq-timeout-ms",
-    b"x-forwarded-client-cert",
 ];
+
+/// Fields that the proxy alone sets, whoever asks.
+const OF_THE_PROXY: &[&[u8]] = &[b"x-envoy-internal", b"x-forwarded-client-cert"];
 
 /// An upgrade or CONNECT: its body never ends.
 pub(super) fn is_tunnel(request: &Request) -> bool {
@@ -54,7 +53,7 @@ pub(super) fn incoming_headers(
     policy: DuplicateHeaders,
     tunnel: bool,
     id: StreamId,
-    source: SocketAddr,
+    surroundings: &Surroundings,
 ) -> HeaderMap {
     let mut headers = HeaderMap::new(policy);
     headers.add(b":authority", &request.authority);
@@ -67,7 +66,8 @@ pub(super) fn incoming_headers(
         let name = name.to_ascii_lowercase();
         let hop_by_hop = HOP_BY_HOP.contains(&name.as_slice()) && !tunnel;
         let hop_by_hop = hop_by_hop || (name == b"te" && trim(value) != b"trailers");
-        if name != b"host" && !hop_by_hop && !INTERNAL.contains(&name.as_slice()) {
+        let is_steering = INTERNAL.contains(&name.as_slice()) && !surroundings.internal_clients;
+        if name != b"host" && !hop_by_hop && !is_steering && !OF_THE_PROXY.contains(&name.as_slice()) {
             headers.add(&name, trim(value));
         }
     }
@@ -81,10 +81,14 @@ pub(super) fn incoming_headers(
         headers.add(b"content-length", body.len().to_string().as_bytes());
     }
     // As at the edge: the client's own word on who and where it is counts for nothing.
-    let source = source.ip().to_string();
+    let source = surroundings.source.ip().to_string();
     headers.add(b"x-forwarded-for", source.as_bytes());
     headers.set(b"x-forwarded-proto", b"http");
-    headers.set(b"x-envoy-external-address", source.as_bytes());
+    if surroundings.internal_clients {
+        headers.set(b"x-envoy-internal", b"true");
+    } else {
+        headers.set(b"x-envoy-external-address", source.as_bytes());
+    }
     headers.set(b"x-request-id", format!("00000000-0000-4000-8000-{:012x}", id.0).as_bytes());
     headers
 }

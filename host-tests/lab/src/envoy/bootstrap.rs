@@ -53,6 +53,8 @@ pub struct Bootstrap {
     pub filter_metadata: Value,
     /// Clients begin with a PROXY protocol header that says where they come from.
     pub proxy_protocol: bool,
+    /// Clients on the loopback are internal: Envoy heeds their `x-envoy-` fields, which it takes from all others.
+    pub internal_clients: bool,
     /// How Envoy treats paths before any filter: members of its connection manager, as `normalize_path` and
     /// `merge_slashes`. None by default, as in Envoy.
     path_handling: Value,
@@ -90,6 +92,7 @@ impl Bootstrap {
             route_metadata: json!({}),
             filter_metadata: json!({}),
             proxy_protocol: false,
+            internal_clients: false,
             path_handling: json!({}),
             stats_tags: Vec::new(),
             access_log: "[access] %REQ(:METHOD)% %PROTOCOL% %RESPONSE_CODE% %RESPONSE_CODE_DETAILS% %RESPONSE_FLAGS%"
@@ -238,6 +241,10 @@ impl Bootstrap {
             "route_config": {"virtual_hosts": self.virtual_hosts()},
             "access_log": self.access_logs(),
         });
+        if self.internal_clients {
+            manager["internal_address_config"] =
+                json!({"cidr_ranges": [{"address_prefix": "127.0.0.0", "prefix_len": 8}]});
+        }
         if let (Some(members), Some(more)) = (manager.as_object_mut(), self.path_handling.as_object()) {
             members.extend(more.clone());
         }

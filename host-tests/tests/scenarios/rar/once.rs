@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use fourleg_harness::{Gateway, Outcome, Request, Running, plugin, post};
+use fourleg_harness::{Gateway, Outcome, Request, Response, Running, plugin, post};
 use fourleg_lab::mint::{Algorithm, key};
 use fourleg_tests::scenarios;
 use serde_json::{Value, json};
@@ -58,6 +58,22 @@ fn is_spent(outcome: &Outcome) {
 fn denied_in_mcp(outcome: &Outcome, status: u16, code: &str) {
     assert_eq!(outcome.denied_with(status).body_json()["error"]["data"]["code"], code, "{}", outcome.picture());
 }
+
+/// The chain, clients whose wishes Envoy fulfils, and an upstream that asks to be tried again.
+fn unwell(ours: Value) -> Gateway {
+    chain(ours).internal_clients().upstream(|_: &Request| Response::text(503, "try again"))
+}
+
+/// All by which a client tells Envoy to send a request again.
+const REPEATING: [(&str, &str); 7] = [
+    ("x-envoy-retry-on", "5xx,retriable-status-codes,retriable-headers"),
+    ("x-envoy-retry-grpc-on", "unavailable"),
+    ("x-envoy-max-retries", "3"),
+    ("x-envoy-retriable-status-codes", "503"),
+    ("x-envoy-retriable-header-names", "content-length"),
+    ("x-envoy-upstream-rq-per-try-timeout-ms", "1000"),
+    ("x-envoy-hedge-on-per-try-timeout", "true"),
+];
 
 scenarios! {
     /// RAR-13
@@ -170,6 +186,38 @@ scenarios! {
             is_spent(&gateway.send(pay(10, token)));
         }
         gateway.send(pay(10, &token(&*gateway, "elsewhere", json!([payment("100")])))).allowed();
+    }
+
+    /// The router repeats a request after the filters have run, and its use was counted once.
+    fn a_client_cannot_have_a_request_repeated_that_uses_up_a_grant(runner) {
+        let gateway = runner.start(unwell(config())).unwrap();
+        let repeated = |request: Request| {
+            REPEATING.iter().fold(request, |request, (name, value)| request.header(name, value))
+        };
+        let fields = |outcome: &Outcome| {
+            let [upstream] = outcome.upstream.as_slice() else { panic!("{}", outcome.picture()) };
+            REPEATING.iter().filter(|(name, _)| upstream.header_text(name).is_some()).count()
+        };
+        let details = json!([payment("100"), payment("200"), {"type": "read", "file": "a"}]);
+        let token = token(&*gateway, "1", details);
+        assert_eq!(fields(gateway.send(repeated(pay(10, &token))).status(503)), 0);
+        assert_eq!(fields(gateway.send(repeated(message(&call(1, "10"), &token))).status(503)), 0);
+        is_spent(&gateway.send(repeated(pay(10, &token))));
+        // Elsewhere the client may: its wish is there, or the router has fulfilled it.
+        let outcome = gateway.send(repeated(post("/mcp/files/a").body("x").bearer(&token)));
+        assert!(outcome.upstream.len() > 1 || fields(&outcome) == REPEATING.len(), "{}", outcome.picture());
+    }
+
+    /// The headers go on before anybody knows whether a grant will be used up.
+    fn nor_where_the_body_alone_waits(runner) {
+        let mut ours = config();
+        ours["body_mode"] = json!("hold_body");
+        let gateway = runner.start(unwell(ours)).unwrap();
+        let token = token(&*gateway, "1", json!([payment("100")]));
+        let request = REPEATING.iter().fold(message(&call(1, "10"), &token), |request, (name, value)| request.header(name, value));
+        let outcome = gateway.send(request);
+        let [upstream] = outcome.status(503).upstream.as_slice() else { panic!("{}", outcome.picture()) };
+        assert!(REPEATING.iter().all(|(name, _)| upstream.header_text(name).is_none()), "{}", outcome.picture());
     }
 
     fn without_a_vm_id_of_its_own_it_does_not_load(runner) {

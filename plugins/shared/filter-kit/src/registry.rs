@@ -24,6 +24,10 @@ pub(crate) struct Stream<W> {
     pub(crate) headers_gone: bool,
     /// Fields that only Fourleg may set, to be taken out whatever the verdict.
     pub(crate) identity_fields: Vec<Vec<u8>>,
+    /// Its fields that ask the proxy to send it again, to be taken out if a use is noted for it.
+    pub(crate) repeating_fields: Vec<&'static str>,
+    /// A use was noted for it.
+    pub(crate) is_spent: bool,
     /// Steps taken so far; a policy that never comes to an end is a fault.
     pub(crate) steps: u8,
 }

@@ -19,6 +19,18 @@ const VERSION: u8 = 1;
 /// An id and a time.
 const NOTE_BYTES: usize = 32 + 8;
 
+/// The fields by which a client tells Envoy's router to send a request again, or twice at once. A use was noted for the
+/// request once, so the upstream must get it once. Envoy itself heeds them from internal addresses alone.
+pub const REPEATING_FIELDS: [&str; 7] = [
+    "x-envoy-retry-on",
+    "x-envoy-retry-grpc-on",
+    "x-envoy-max-retries",
+    "x-envoy-retriable-status-codes",
+    "x-envoy-retriable-header-names",
+    "x-envoy-upstream-rq-per-try-timeout-ms",
+    "x-envoy-hedge-on-per-try-timeout",
+];
+
 /// One use of something. Who has the same parts, has the same use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Use {

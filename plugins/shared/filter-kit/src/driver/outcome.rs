@@ -1,5 +1,7 @@
 //! What a step does: going on, waiting, or an answer.
 
+use std::collections::BTreeSet;
+
 use oauth_core::denial::{Denial, Reason};
 
 use super::{At, Handle, Verdict};
@@ -35,7 +37,7 @@ impl<P: Policy> Handle<P> {
                 Step::Deny(refusal) => return self.deny(id, refusal),
                 Step::Respond(response) => return self.respond(id, &response),
                 Step::Spend(uses, then) => {
-                    let spent = Self::spend(&uses);
+                    let spent = self.spend(id, &uses);
                     self.now_with(|settings, shared, now| P::resume(settings, shared, then, Input::Spent(spent), now))
                 }
                 Step::ReadBody { limit, hold, then } => match self.wait_for_body(id, limit, hold, then, at) {
@@ -60,16 +62,19 @@ impl<P: Policy> Handle<P> {
 
     /// Edits first, then the resume; if an edit fails, the request must not go on without it.
     pub(super) fn allow(&self, id: u32, edits: &RequestEdits, watched: Option<P::Waiting>, at: At) -> Verdict {
-        let (identity, headers_gone) = match self.0.borrow_mut().streams.get_mut(&id) {
+        let (identity, repeating, headers_gone) = match self.0.borrow_mut().streams.get_mut(&id) {
             Some(stream) => {
                 stream.watched = watched;
-                (std::mem::take(&mut stream.identity_fields), stream.headers_gone)
+                let repeating = std::mem::take(&mut stream.repeating_fields);
+                let repeating = if stream.is_spent { repeating } else { Vec::new() };
+                (std::mem::take(&mut stream.identity_fields), repeating, stream.headers_gone)
             }
             None => return Verdict::Hold,
         };
         // Headers that went on cannot be edited, and an edit that does not happen must not be taken for one that did.
         let too_late = headers_gone && !(edits.remove.is_empty() && edits.set.is_empty());
-        if too_late || edit(&identity, edits, P::READ_ONLY_STATE).is_err() {
+        let ours = identity.iter().map(Vec::as_slice).chain(repeating.iter().map(|name| name.as_bytes()));
+        if too_late || edit(ours, edits, P::READ_ONLY_STATE).is_err() {
             return self.deny(id, Denial::plain(Reason::InternalFault).into());
         }
         self.end(id, Phase::Allowed);
@@ -145,9 +150,15 @@ impl<P: Policy> Handle<P> {
     }
 }
 
-/// Makes the edits, in the effective context.
-fn edit(identity_fields: &[Vec<u8>], edits: &RequestEdits, read_only: &[&str]) -> Result<(), host::Refused> {
-    for name in identity_fields.iter().map(Vec::as_slice).chain(edits.remove.iter().map(String::as_bytes)) {
+/// Makes the edits, in the effective context, and takes out the fields of these names.
+fn edit<'f>(
+    ours: impl Iterator<Item = &'f [u8]>,
+    edits: &'f RequestEdits,
+    read_only: &[&str],
+) -> Result<(), host::Refused> {
+    // Each name once, however often a client sends it: the proxy looks at all fields for each.
+    let names: BTreeSet<&[u8]> = ours.chain(edits.remove.iter().map(String::as_bytes)).collect();
+    for name in names {
         host::remove_field(Map::RequestHeaders, name)?;
     }
     for (name, value) in &edits.set {

@@ -10,6 +10,7 @@ use crate::{
     policy::{Hold, Input, Policy, Step},
     registry::{Phase, Stream},
     request::{Property, RequestHead, refused_trailers},
+    single_use::REPEATING_FIELDS,
 };
 
 /// How long a client may take for a body that a verdict needs.
@@ -29,12 +30,14 @@ impl<P: Policy> Handle<P> {
         let head =
             host::fields(Map::RequestHeaders).map(|fields| RequestHead::new(fields, ended).with_properties(properties));
         let Ok(head) = head else {
-            self.insert(id, ended, false, Vec::new());
+            self.insert(id, ended, false, Vec::new(), Vec::new());
             return self.deny(id, Denial::plain(Reason::HeadersUnreadable).into());
         };
         let upgrade = head.is_upgrade();
         let identity = head.identity_fields().map(<[u8]>::to_vec).collect();
-        self.insert(id, ended, upgrade, identity);
+        let spends = settings.as_deref().is_some_and(P::needs_own_vm);
+        let repeating = REPEATING_FIELDS.into_iter().filter(|name| spends && head.fields().has(name)).collect();
+        self.insert(id, ended, upgrade, identity, repeating);
         let step = self.now_with(|settings, shared, now| P::begin(settings, shared, &head, now));
         self.settle(id, step, At::Stream)
     }
@@ -91,7 +94,14 @@ impl<P: Policy> Handle<P> {
         verdict
     }
 
-    pub(super) fn insert(&self, id: u32, ended: bool, upgrade: bool, identity_fields: Vec<Vec<u8>>) {
+    pub(super) fn insert(
+        &self,
+        id: u32,
+        ended: bool,
+        upgrade: bool,
+        identity_fields: Vec<Vec<u8>>,
+        repeating_fields: Vec<&'static str>,
+    ) {
         let stream = Stream {
             phase: Phase::Deciding,
             watched: None,
@@ -100,6 +110,8 @@ impl<P: Policy> Handle<P> {
             upgrade,
             headers_gone: false,
             identity_fields,
+            repeating_fields,
+            is_spent: false,
             steps: 0,
         };
         self.0.borrow_mut().streams.insert(id, stream);
@@ -171,16 +183,18 @@ impl<P: Policy> Handle<P> {
         Wait::Over(self.with_body(id, limit, then))
     }
 
-    /// Lets the headers go on, without the fields that only Fourleg may set, while the body waits.
+    /// Lets the headers go on, without the fields that only Fourleg may set, while the body waits. Whether a use will be
+    /// noted is not known yet, so a policy that notes uses lets none of them go on to be repeated.
     fn let_headers_go(&self, id: u32, at: At) -> Wait<P::Waiting> {
-        let identity = match self.0.borrow_mut().streams.get_mut(&id) {
+        let (identity, repeating) = match self.0.borrow_mut().streams.get_mut(&id) {
             Some(stream) => {
                 stream.headers_gone = true;
-                std::mem::take(&mut stream.identity_fields)
+                (std::mem::take(&mut stream.identity_fields), std::mem::take(&mut stream.repeating_fields))
             }
             None => return Wait::Over(None),
         };
-        if identity.iter().any(|name| host::remove_field(Map::RequestHeaders, name).is_err()) {
+        let mut removed = identity.iter().map(Vec::as_slice).chain(repeating.iter().map(|name| name.as_bytes()));
+        if removed.any(|name| host::remove_field(Map::RequestHeaders, name).is_err()) {
             return Wait::Over(None);
         }
         if at == At::Elsewhere && host::continue_request().is_err() {

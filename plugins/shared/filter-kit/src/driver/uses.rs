@@ -15,8 +15,17 @@ const CREATE: u32 = u32::MAX;
 const MOST_TRIES: usize = 16;
 
 impl<P: Policy> Handle<P> {
-    /// Notes the first of these uses that is still there. Whatever is wrong with shared data, nothing is used.
-    pub(super) fn spend(uses: &[Use]) -> Spent {
+    /// Notes the first of these uses that is still there, and that the stream has used it. Whatever is wrong with shared
+    /// data, nothing is used.
+    pub(super) fn spend(&self, id: u32, uses: &[Use]) -> Spent {
+        let spent = Self::note_first(uses);
+        if let Some(stream) = self.0.borrow_mut().streams.get_mut(&id) {
+            stream.is_spent |= spent == Spent::Now;
+        }
+        spent
+    }
+
+    fn note_first(uses: &[Use]) -> Spent {
         let mut outcome = Spent::Before;
         for wanted in uses {
             match Self::note(*wanted) {
