@@ -5,7 +5,7 @@ mod faults;
 mod flows;
 mod keeping;
 mod profiles;
-mod provider;
+pub mod provider;
 mod proxy_client;
 mod refusals;
 mod requests;

@@ -37,3 +37,4 @@ mod shadow;
 mod step_up;
 mod the_whole_loop;
 mod tokens;
+mod work;

@@ -25,7 +25,10 @@ pub(crate) struct Guest {
 pub(crate) struct Vm {
     store: Store<Guest>,
     exports: HashMap<String, Func>,
+    /// What each call may use.
     fuel: u64,
+    /// What all calls together have used.
+    pub(crate) fuel_used: u64,
     /// The trap's message, once the VM is dead.
     pub(crate) trap: Option<String>,
 }
@@ -81,7 +84,7 @@ impl Vm {
             .and_then(|function| function.typed::<u32, u32>(&store).ok());
         store.data_mut().memory = memory;
         store.data_mut().allocate = allocate;
-        Ok(Self { store, exports, fuel: limits.fuel, trap: None })
+        Ok(Self { store, exports, fuel: limits.fuel, fuel_used: 0, trap: None })
     }
 
     pub(crate) fn exports(&self, name: &str) -> bool {
@@ -99,7 +102,10 @@ impl Vm {
         let results = function.ty(&self.store).results().len();
         let arguments: Vec<Val> = arguments.iter().map(|argument| Val::I32(argument.cast_signed())).collect();
         let mut values = vec![Val::I32(0); results];
-        match function.call(&mut self.store, &arguments, &mut values) {
+        let outcome = function.call(&mut self.store, &arguments, &mut values);
+        let left = self.store.get_fuel().unwrap_or_default();
+        self.fuel_used = self.fuel_used.saturating_add(self.fuel.saturating_sub(left));
+        match outcome {
             Ok(()) => Some(values.first().and_then(Val::i32).unwrap_or_default().cast_unsigned()),
             Err(error) => {
                 self.trap = Some(format!("{error:#}"));

@@ -128,6 +128,12 @@ impl Emulated {
         self.engine.borrow().w().traps.clone()
     }
 
+    /// The fuel that all filters have used so far, about one for each instruction: a measure of work that is the same on
+    /// every machine. What the host does for them does not count.
+    pub fn fuel_used(&self) -> u64 {
+        self.engine.borrow().vms.iter().map(|vm| vm.fuel_used).sum()
+    }
+
     /// The value of a metric that a filter has defined.
     pub fn metric(&self, name: &str) -> Option<u64> {
         self.engine.borrow().w().metrics.by_name(name)

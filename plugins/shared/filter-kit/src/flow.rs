@@ -187,13 +187,19 @@ impl<J: Judge> Policy for Judging<J> {
         }
         // That the rule which decides expects one is for the verdict to say.
         let slash = require_expected_slash(&parts.path, J::rules(settings).iter().map(|rule| &rule.matches));
-        about.mcp = match slash.and_then(|()| mcp::open::<J>(settings, request, &parts)) {
+        about.mcp = match slash.and_then(|()| Mcp::expected(J::rules(settings), parts.target())) {
             Ok(mcp) => mcp,
             Err(Ambiguous) => return Step::Deny(about.answering.refuse_path(now)),
         };
         about.answering.as_mcp = about.mcp.is_some();
         let reading = common.token.read(&mut shared.learned, request, parts.target(), 0, now);
-        about.parts = Some((parts, J::keep(settings, request)));
+        // Nothing else of the head is looked at for who shows no valid token.
+        if !matches!(reading, Reading::Refused(_)) {
+            if let Some(mcp) = &mut about.mcp {
+                mcp.open(&common.endpoint, request, &parts.method);
+            }
+            about.parts = Some((parts, J::keep(settings, request)));
+        }
         with_token::<J>(settings, shared, Box::new(about), reading, now)
     }
 

@@ -1,5 +1,7 @@
 //! The header fields of MCP, each with one value or refused.
 
+use std::collections::{BTreeMap, btree_map::Entry};
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use crate::flaw::Flaw;
@@ -28,7 +30,7 @@ pub(crate) struct McpHeaders {
     pub(crate) method: Option<String>,
     pub(crate) name: Option<String>,
     /// By the part after `Mcp-Param-`, in lower case.
-    pub(crate) params: Vec<(String, String)>,
+    pub(crate) params: BTreeMap<String, String>,
     /// The first thing wrong with one of the above.
     pub(crate) flaw: Option<Flaw>,
 }
@@ -63,11 +65,13 @@ impl McpHeaders {
         let value = text(value).ok_or(Flaw::HeaderMalformed)?;
         if param.is_some() {
             let name = String::from_utf8_lossy(field.get(PARAM.len()..).unwrap_or_default()).to_ascii_lowercase();
-            if self.params.iter().any(|(known, _)| *known == name) {
-                return Err(Flaw::HeaderDuplicate);
-            }
-            self.params.push((name, value));
-            return Ok(());
+            return match self.params.entry(name) {
+                Entry::Occupied(_) => Err(Flaw::HeaderDuplicate),
+                Entry::Vacant(place) => {
+                    place.insert(value);
+                    Ok(())
+                }
+            };
         }
         let place = match plain.as_str() {
             VERSION => &mut self.version,

@@ -16,15 +16,19 @@ pub fn resembles(name: &str, known: &str) -> bool {
     name != known && folded(name) == folded(known)
 }
 
-/// Without case, `-`, `_`, white space and other characters that are not seen. A NUL ends a name, as it does in C.
+/// A NUL ends a name, as it does in C.
 fn folded(name: &str) -> String {
-    let is_left_out = |character: char| {
-        matches!(character, '-' | '_' | '\u{307}') || character.is_whitespace() || is_unseen(character)
-    };
-    let kept = name.chars().take_while(|character| *character != '\0').filter(|character| !is_left_out(*character));
+    name.chars().take_while(|character| *character != '\0').flat_map(fold).collect()
+}
+
+/// What is left of a character of a name: no case, and nothing of `-`, `_`, white space and other characters that are
+/// not seen. Names fold character by character, so the fold of a prefix is a prefix of the fold.
+pub fn fold(character: char) -> impl Iterator<Item = char> {
+    let is_left_out = matches!(character, '-' | '_' | '\u{307}') || character.is_whitespace() || is_unseen(character);
+    let kept = (!is_left_out).then_some(character).into_iter();
     // By way of upper case, so that characters of one upper case fall together: `s` and the long s, `i` and the
     // dotless i. The dot of the Turkish capital I is a character of its own then, and left out above.
-    kept.flat_map(char::to_uppercase).flat_map(char::to_lowercase).filter(|character| *character != '\u{307}').collect()
+    kept.flat_map(char::to_uppercase).flat_map(char::to_lowercase).filter(|character| *character != '\u{307}')
 }
 
 /// JavaScript trims the byte order mark, and older systems more that is not seen and that Unicode does not call white

@@ -79,8 +79,8 @@ fn argument(headers: &McpHeaders, call: &Call, param: &ParamHeader, is_due: bool
     for member in &param.path {
         value = value.and_then(|value| value.get(member));
     }
-    let mut told = headers.params.iter().filter(|(name, _)| name.eq_ignore_ascii_case(&param.name));
-    let told = told.next().map(|(_, value)| headers::decoded(value)).transpose()?;
+    let told = headers.params.get(&param.name.to_ascii_lowercase());
+    let told = told.map(|value| headers::decoded(value)).transpose()?;
     let agrees = match (value, told) {
         (None | Some(Exact::Null), None) => true,
         (None | Some(Exact::Null), Some(_)) => false,

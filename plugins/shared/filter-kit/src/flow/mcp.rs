@@ -1,12 +1,11 @@
 //! What a request is in MCP, as far as rules want to know.
 
-use mcp_core::{Exchange, Fault, Head, Opening, Operation, RequestId};
+use mcp_core::{Endpoint, Exchange, Fault, Head, Opening, Operation, RequestId};
 
-use super::Judge;
 use crate::{
     matching::Target,
     path::Ambiguous,
-    request::{Parts, RequestHead},
+    request::RequestHead,
     rules::{Mode, Rule},
 };
 
@@ -19,22 +18,23 @@ pub(super) struct Mcp {
     pub(super) opening: Option<Result<Opening, Fault>>,
 }
 
-/// Reads the head as one of MCP, if a rule on its host and path looks at operations: then it must be one whatever its
-/// method, or it could do what the rule is about in a way that is not seen.
-pub(super) fn open<J: Judge>(
-    settings: &J::Settings,
-    request: &RequestHead,
-    parts: &Parts,
-) -> Result<Option<Mcp>, Ambiguous> {
-    let Some(is_enforced) = expects_mcp(J::rules(settings), parts.target())? else { return Ok(None) };
-    let fields: Vec<(&[u8], &[u8])> = request.fields().iter().collect();
-    let head = Head {
-        method: &parts.method,
-        is_upgrade: request.is_upgrade(),
-        has_body: !request.ends_with_headers(),
-        fields: &fields,
-    };
-    Ok(Some(Mcp { is_enforced, opening: Some(J::common(settings).endpoint.open(&head)) }))
+impl Mcp {
+    /// Whether a rule on the host and path of a request looks at operations: then it must be one of MCP whatever its
+    /// method, or it could do what the rule is about in a way that is not seen. Its head is not read yet.
+    ///
+    /// # Errors
+    /// As [`expects_mcp`].
+    pub(super) fn expected<S>(rules: &[Rule<S>], target: Target<'_>) -> Result<Option<Self>, Ambiguous> {
+        Ok(expects_mcp(rules, target)?.map(|is_enforced| Self { is_enforced, opening: None }))
+    }
+
+    /// Reads the head.
+    pub(super) fn open(&mut self, endpoint: &Endpoint, request: &RequestHead, method: &str) {
+        let fields: Vec<(&[u8], &[u8])> = request.fields().iter().collect();
+        let head =
+            Head { method, is_upgrade: request.is_upgrade(), has_body: !request.ends_with_headers(), fields: &fields };
+        self.opening = Some(endpoint.open(&head));
+    }
 }
 
 /// Whether a rule on this host and path looks at operations, and whether one that does is enforced.

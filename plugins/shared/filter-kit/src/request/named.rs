@@ -1,6 +1,6 @@
 //! Values of a request's head by name, where all readers behind us read the same one.
 
-use mcp_core::spelling::resembles;
+use mcp_core::spelling::fold;
 use oauth_core::path::{Ambiguous, decode_once};
 
 use super::{RequestHead, same_name};
@@ -93,17 +93,24 @@ impl RequestHead {
 /// Whether some reader could take the parameter `key`, decoded once, for the parameter `name`. Case and punctuation are
 /// ignored by some, dots and brackets lead to members, or are left out, or become `_`; a `+` is a space, which is
 /// left out in front; what follows a NUL is cut off; and what is still encoded is decoded again.
+///
+/// It looks once at each character: a client chooses how many there are, and asks before it has shown a token.
 fn could_be_taken_for(key: &str, name: &str) -> bool {
-    let squeezed = |text: &str| text.replace(['[', ']', '.', '+'], "");
-    let name = squeezed(name);
-    let is_name = |text: &str| {
-        let text = squeezed(text);
-        text == name || resembles(&text, &name)
-    };
-    let ends = key.match_indices(['[', ']', '.']).map(|(end, _)| end);
-    key.contains(|character: char| character == '%' || character.is_control())
-        || is_name(key)
-        || ends.filter_map(|end| key.get(..end)).any(is_name)
+    if key.contains(|character: char| character == '%' || character.is_control()) {
+        return true;
+    }
+    let is_left_out = |character: &char| matches!(character, '[' | ']' | '.' | '+');
+    let mut left = name.chars().filter(|character| !is_left_out(character)).flat_map(fold).peekable();
+    for character in key.chars() {
+        // For some the name ends here.
+        if matches!(character, '[' | ']' | '.') && left.peek().is_none() {
+            return true;
+        }
+        if !is_left_out(&character) && !fold(character).all(|folded| left.next() == Some(folded)) {
+            return false;
+        }
+    }
+    left.peek().is_none()
 }
 
 #[cfg(test)]
@@ -171,6 +178,31 @@ mod tests {
             assert_eq!(read(query), None, "{query}");
         }
         assert_eq!(head("/a", &[]).parameter("max_x"), None);
+    }
+
+    /// The definition, slowly: the whole name, or what stands before one of the characters that end it for some.
+    #[test]
+    fn one_look_at_each_character_says_what_trying_every_beginning_says() {
+        let squeezed = |text: &str| text.replace(['[', ']', '.', '+'], "");
+        let slowly = |key: &str, name: &str| {
+            let is_name = |text: &str| {
+                let (text, name) = (squeezed(text), squeezed(name));
+                text == name || mcp_core::spelling::resembles(&text, &name)
+            };
+            let ends = key.match_indices(['[', ']', '.']).map(|(end, _)| end);
+            is_name(key) || ends.filter_map(|end| key.get(..end)).any(is_name)
+        };
+        let characters = ['a', 'A', 'b', '[', ']', '.', '+', '_', '\u{17f}', 's'];
+        let mut keys = vec![String::new()];
+        for _ in 0..5 {
+            let longer = keys.iter().flat_map(|key| characters.map(|next| format!("{key}{next}")));
+            keys = longer.chain([String::new()]).collect();
+        }
+        for name in ["a", "ab", "a_b", "a.b", "as"] {
+            for key in &keys {
+                assert_eq!(could_be_taken_for(key, name), slowly(key, name), "{key} {name}");
+            }
+        }
     }
 
     #[test]
