@@ -11,7 +11,6 @@ use std::{collections::BTreeMap, time::Duration};
 use filter_kit::{
     background::Background,
     handoff,
-    matching::Target,
     policy::{
         Answered, Callout, CalloutOutcome, Hold, Input, Note, Policy, PropertyPath, RequestEdits, ResponseHead,
         StateEntry, Step,
@@ -210,10 +209,7 @@ impl Reader {
     fn read(&self, request: &RequestHead, now: UnixTime) -> Result<Option<String>, Reason> {
         match self {
             Self::Token(source, first) => {
-                let path = request.path().map_err(|_| Reason::PathRefused)?;
-                let target =
-                    Target { method: request.method().unwrap_or_default(), host: None, path: &path, operation: None };
-                match source.read(&mut source.nothing_learned(), request, target, *first, now) {
+                match source.read(&mut source.nothing_learned(), request, &request.parts()?, *first, now) {
                     Reading::Done(Presented::Public) => Ok(Some("public".to_owned())),
                     Reading::Done(Presented::Token(token)) => {
                         let subject = token.claims().subject().unwrap_or("?");

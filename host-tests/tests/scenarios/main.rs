@@ -17,6 +17,7 @@ mod encoded_slash;
 mod endpoint;
 mod exchange;
 mod fixture;
+mod forms;
 mod handoff;
 mod host_crypto;
 mod hostile;

@@ -9,6 +9,7 @@ use filter_kit::{
     crypto::CryptoChoice,
     issuers::{Issuers, RawCache, RawIssuer},
     matching::{Match, Members, RawMatch},
+    request::Forms,
     rules::Mode,
 };
 use oauth_core::{
@@ -34,6 +35,7 @@ struct RawConfig {
     named_requirements: Option<BTreeMap<String, RawRequirement>>,
     public: Option<Vec<RawMatch>>,
     cors: Option<RawCors>,
+    forms: Option<Forms>,
     strict_audience: Option<bool>,
     audience_comparison: Option<AudienceComparison>,
     scope_hierarchy: Option<BTreeMap<String, Vec<String>>>,
@@ -73,6 +75,7 @@ pub struct Settings {
     pub(crate) named_requirements: BTreeMap<String, Requirement>,
     pub(crate) public: Vec<Match>,
     pub(crate) cors: Cors,
+    pub(crate) forms: Forms,
     pub(crate) strict_audience: bool,
     pub(crate) audience_comparison: AudienceComparison,
     pub(crate) scope_hierarchy: ScopeHierarchy,
@@ -92,6 +95,13 @@ pub fn schema() -> String {
 }
 
 impl Settings {
+    /// Every match there is.
+    pub(crate) fn matches(&self) -> impl Iterator<Item = &Match> {
+        let rules = self.resources.iter().flat_map(|resource| &resource.rules).map(|rule| &rule.matches);
+        let resources = self.resources.iter().filter_map(|resource| resource.protected.matches.as_ref());
+        self.public.iter().chain(resources).chain(rules)
+    }
+
     /// Reads a configuration document.
     ///
     /// # Errors
@@ -156,6 +166,7 @@ impl RawConfig {
             named_requirements,
             public,
             cors: RawCors::settings(self.cors.as_ref(), "cors", problems),
+            forms: self.forms.unwrap_or_default(),
             strict_audience: self.strict_audience.unwrap_or(false),
             audience_comparison: self.audience_comparison.unwrap_or_default(),
             scope_hierarchy: hierarchy

@@ -9,10 +9,10 @@ use filter_kit::{
     crypto::CryptoNeeds,
     handoff,
     issuers::{Authenticated, Learned, Verification},
-    matching::{Captures, Target, require_expected_slash},
+    matching::{Captures, Match, Target, require_expected_slash},
     path::Ambiguous,
     policy::{Callout, CalloutOutcome, Input, Note, Policy, PropertyPath, Refusal, RequestEdits, Step},
-    request::{Property, RequestHead},
+    request::{Parts, Property, RequestHead},
     resources,
     rules::{self, Mode},
 };
@@ -56,10 +56,11 @@ const AUDIT: &str = "fourleg.audit.audience_validation";
 pub struct Waiting {
     about: About,
     resource: usize,
-    /// By position in the resource's rules: the first enforcing one that matches, and those in shadow mode before it.
-    rule: Option<usize>,
+    /// By position in the resource's rules, with the values of templates: the first enforcing one that matches, if any,
+    /// for each way in which a server may take the request.
+    deciding: Vec<(Option<usize>, Captures)>,
+    /// Those in shadow mode before them.
     shadow_rules: Vec<(usize, Captures)>,
-    captures: Captures,
     /// What the route adds.
     named: Vec<String>,
     source: Option<std::net::IpAddr>,
@@ -170,7 +171,7 @@ enum Admitted {
 fn admit<'a>(settings: &'a Settings, request: &RequestHead) -> Result<Admitted, (Denial, Option<&'a Resource>)> {
     let plain = |reason| (Denial::plain(reason), None);
     let ambiguous = |Ambiguous| plain(Reason::PathRefused);
-    let parts = request.parts().map_err(plain)?;
+    let parts = request.parts().map_err(plain)?.with_forms(settings.forms);
     let target = parts.target();
     if settings.mode == Mode::Enforce
         && let Some(response) = answers::answer(settings, request, target)
@@ -180,26 +181,15 @@ fn admit<'a>(settings: &'a Settings, request: &RequestHead) -> Result<Admitted, 
     let named = named_by_route(settings, request).map_err(plain)?;
     // What the route adds can only make more necessary, never less: such a request is not public. Neither is one that
     // leaves HTTP, since what follows it cannot be seen here.
-    if named.is_empty() && !request.is_upgrade() {
-        for public in &settings.public {
-            if public.holds(target).map_err(ambiguous)? {
-                require_expected_slash(&parts.path, [public]).map_err(ambiguous)?;
-                return Ok(Admitted::Public);
-            }
-        }
+    if named.is_empty() && !request.is_upgrade() && is_public(settings, &parts).map_err(ambiguous)? {
+        return Ok(Admitted::Public);
     }
-    let found = resource_of(settings, target).map_err(ambiguous)?;
+    let found = resource_of(settings, &parts).map_err(ambiguous)?;
     let (position, resource, captures) = found.ok_or_else(|| plain(Reason::ResourceUnknown))?;
     let challenged = |reason| (Denial::challenged(reason, challenge(resource)), Some(resource));
     let misrouted = |reason| (Denial::plain(reason), Some(resource));
     resource.clusters.require(request.property(2)).map_err(misrouted)?;
-    let rules::Found { rule, shadow, captures: of_rule } = rules::find(&resource.rules, target).map_err(ambiguous)?;
-    let deciding = rule.and_then(|rule| resource.rules.get(rule)).map(|rule| &rule.matches);
-    require_expected_slash(&parts.path, deciding.into_iter().chain(&resource.protected.matches)).map_err(ambiguous)?;
-    // A rule's own variables come before those of its resource.
-    let with_resource = |of_rule: Captures| of_rule.into_iter().chain(captures.iter().cloned()).collect::<Captures>();
-    let shadow_rules = shadow.into_iter().map(|(rule, of_rule)| (rule, with_resource(of_rule))).collect();
-    let captures = with_resource(of_rule);
+    let (deciding, shadow_rules) = rules_about(resource, &captures, &parts).map_err(ambiguous)?;
     let authorization: Vec<&[u8]> = request.fields().all(AUTHORIZATION).collect();
     let token = match credential::bearer(&authorization).map_err(challenged)? {
         Credential::Bearer(token) => token.to_owned(),
@@ -212,14 +202,55 @@ fn admit<'a>(settings: &'a Settings, request: &RequestHead) -> Result<Admitted, 
     Ok(Admitted::Bearer(Box::new(Waiting {
         about: About::default(),
         resource: position,
-        rule,
+        deciding,
         shadow_rules,
-        captures,
         named,
         source,
         token,
         looked_again: false,
     })))
+}
+
+/// Whether the request needs no token, whatever it may be to a server.
+fn is_public(settings: &Settings, parts: &Parts) -> Result<bool, Ambiguous> {
+    for target in parts.targets(settings.matches())? {
+        let Some(public) = public_match(settings, target)? else { return Ok(false) };
+        require_expected_slash(&parts.path, [public])?;
+    }
+    Ok(true)
+}
+
+fn public_match<'a>(settings: &'a Settings, target: Target<'_>) -> Result<Option<&'a Match>, Ambiguous> {
+    for public in &settings.public {
+        if public.holds(target)? {
+            return Ok(Some(public));
+        }
+    }
+    Ok(None)
+}
+
+/// By position, with the values of templates: the rules that decide about a request, each once, and those in shadow mode.
+type RulesAbout = (Vec<(Option<usize>, Captures)>, Vec<(usize, Captures)>);
+
+fn rules_about(resource: &Resource, of_resource: &Captures, parts: &Parts) -> Result<RulesAbout, Ambiguous> {
+    // A rule's own variables come before those of its resource.
+    let with_resource =
+        |of_rule: Captures| of_rule.into_iter().chain(of_resource.iter().cloned()).collect::<Captures>();
+    let (mut deciding, mut in_shadow): RulesAbout = (Vec::new(), Vec::new());
+    for target in parts.targets(resource.rules.iter().map(|rule| &rule.matches))? {
+        let rules::Found { rule, shadow, captures } = rules::find(&resource.rules, target)?;
+        let matches = rule.and_then(|rule| resource.rules.get(rule)).map(|rule| &rule.matches);
+        require_expected_slash(&parts.path, matches.into_iter().chain(&resource.protected.matches))?;
+        if !deciding.iter().any(|(known, _)| *known == rule) {
+            deciding.push((rule, with_resource(captures)));
+        }
+        for (rule, captures) in shadow {
+            if !in_shadow.iter().any(|(known, _)| *known == rule) {
+                in_shadow.push((rule, with_resource(captures)));
+            }
+        }
+    }
+    Ok((deciding, in_shadow))
 }
 
 /// The requirements that the route's metadata names. They are read before any edit, since edits can change the route
@@ -241,9 +272,9 @@ fn named_by_route(settings: &Settings, request: &RequestHead) -> Result<Vec<Stri
 /// The one resource a request is about, its position, and the variables of its template.
 fn resource_of<'a>(
     settings: &'a Settings,
-    target: Target<'_>,
+    parts: &Parts,
 ) -> Result<Option<(usize, &'a Resource, Captures)>, Ambiguous> {
-    let closest = resources::closest(settings.resources.iter().map(|resource| &resource.protected), target)?;
+    let closest = resources::of_request(settings.resources.iter().map(|resource| &resource.protected), parts)?;
     let found = |(position, captures)| settings.resources.get(position).map(|resource| (position, resource, captures));
     Ok(closest.and_then(found))
 }
@@ -274,33 +305,42 @@ fn judge(settings: &Settings, learned: &mut Learned, mut waiting: Waiting, now: 
             return conclude(settings, &about, denial, of_resource, now);
         }
     };
-    let rule = waiting.rule.and_then(|rule| resource.rules.get(rule));
-    let demand = demand(settings, resource, rule, &waiting.named);
+    let rule_at = |position: &Option<usize>| position.and_then(|position| resource.rules.get(position));
+    let rules = waiting.deciding.iter().filter_map(|(position, _)| rule_at(position));
+    let whole = demand(settings, resource, rules.clone(), &waiting.named);
     let audiences = protected.audiences(authenticated.issuer);
     let check = Check { settings, resource, authenticated: &authenticated, audiences, waiting: &waiting };
     let shadow: Vec<(String, &'static str)> = check.shadow_verdicts();
+    let unmet = waiting.deciding.iter().find_map(|(position, captures)| {
+        let rule = rule_at(position);
+        let demand = demand(settings, resource, rule, &waiting.named);
+        check.require(&demand, &whole, captures).err().map(|denial| (rule, denial))
+    });
+    let rule = unmet.as_ref().map_or_else(|| rules.clone().next(), |(rule, _)| *rule);
     let record = |record: Record| {
         of_resource(record)
             .with_actors(&authenticated.actors)
             .with_known("rule", rule.map(|rule| &*rule.name))
-            .with_needed(demand.scopes())
+            .with_needed(whole.scopes())
             .with_shadow(&shadow)
     };
-    match check.require(&demand, &waiting.captures) {
-        Ok(()) => {
+    match unmet {
+        None => {
             let mut edits = allow(settings, &about, resource, &waiting.token, &authenticated, record, now);
             edits.shadow_denials = rules::shadow_denials(&shadow);
             Step::Allow(edits)
         }
-        Err(denial) => conclude(settings, &about, denial, record, now),
+        Some((_, denial)) => conclude(settings, &about, denial, record, now),
     }
 }
 
-fn demand<'a>(settings: &'a Settings, resource: &'a Resource, rule: Option<&'a Rule>, named: &[String]) -> Demand<'a> {
-    let mut demand = Demand::of(&resource.require);
-    if let Some(rule) = rule {
-        demand = demand.and(&rule.require);
-    }
+fn demand<'a>(
+    settings: &'a Settings,
+    resource: &'a Resource,
+    rules: impl IntoIterator<Item = &'a Rule>,
+    named: &[String],
+) -> Demand<'a> {
+    let demand = rules.into_iter().fold(Demand::of(&resource.require), |demand, rule| demand.and(&rule.require));
     let added = named.iter().filter_map(|name| settings.named_requirements.get(name));
     added.fold(demand, |demand, requirement: &Requirement| demand.and_added(requirement))
 }
@@ -315,7 +355,8 @@ struct Check<'a> {
 }
 
 impl Check<'_> {
-    fn require(&self, demand: &Demand<'_>, captures: &Captures) -> Result<(), Denial> {
+    /// `whole` is what the challenge names: all that the request needs, by whichever rule.
+    fn require(&self, demand: &Demand<'_>, whole: &Demand<'_>, captures: &Captures) -> Result<(), Denial> {
         let token = &self.authenticated.token;
         let challenged = |reason| Denial::challenged(reason, challenge(self.resource));
         require_audience_by(self.settings.audience_comparison, token, self.audiences, self.settings.strict_audience)
@@ -324,7 +365,7 @@ impl Check<'_> {
         demand.check(token, &facts).map_err(challenged)?;
         demand.check_scopes(token, &self.settings.scope_hierarchy).map_err(|_| {
             // COR-12: the client is told all that the operation needs, not what it lacks.
-            let needed = demand.scopes();
+            let needed = whole.scopes();
             let challenge = challenge(self.resource).scope(needed.into_iter().map(ScopeToken::as_str));
             Denial::challenged(Reason::InsufficientScope, challenge)
         })
@@ -334,8 +375,8 @@ impl Check<'_> {
     fn shadow_verdicts(&self) -> Vec<(String, &'static str)> {
         let verdict = |(position, captures): &(usize, Captures)| {
             let rule = self.resource.rules.get(*position)?;
-            let demand = demand(self.settings, self.resource, Some(rule), &self.waiting.named);
-            let code = self.require(&demand, captures).map_or_else(|denial| denial.reason().code(), |()| "ok");
+            let demand = demand(self.settings, self.resource, [rule], &self.waiting.named);
+            let code = self.require(&demand, &demand, captures).map_or_else(|denial| denial.reason().code(), |()| "ok");
             Some((rule.name.clone(), code))
         };
         self.waiting.shadow_rules.iter().filter_map(verdict).collect()

@@ -6,6 +6,7 @@ use filter_kit::{
     cors::RawCors,
     flow::{BodyMode, Common, RawCommon, RawMcp, Unmatched},
     matching::Members,
+    request::Forms,
     requires::RequiredFilter,
     rules::{self, RawRule, Rule},
     token_source::RawTokenSource,
@@ -38,6 +39,7 @@ struct RawConfig {
     insufficient_scope_status: Option<u64>,
     loop_guard: Option<RawLoopGuard>,
     body_mode: Option<BodyMode>,
+    forms: Option<Forms>,
     cors: Option<RawCors>,
     mcp: Option<RawMcp>,
 }
@@ -105,6 +107,7 @@ impl RawConfig {
             cors: self.cors.as_ref(),
             mcp: self.mcp.as_ref(),
             body_mode: self.body_mode,
+            forms: self.forms,
         };
         let common = common.settings(rules.iter().map(|rule| &rule.matches), problems);
         Some(Settings { common, rules, unmatched: unmatched?, measure, asking, loop_guard })

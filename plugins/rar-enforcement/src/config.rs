@@ -7,6 +7,7 @@ use filter_kit::{
     flow::{BodyMode, Common, RawCommon, RawMcp, Unmatched},
     introspection::{Introspection, RawIntrospection},
     matching::{Match, Members, RawMatch},
+    request::Forms,
     requires::RequiredFilter,
     rules::{self, Mode, Rule, Written},
     token_source::{RawTokenSource, SUBJECT_TOKEN},
@@ -35,6 +36,7 @@ struct RawConfig {
     remediation: Option<bool>,
     introspection: Option<RawIntrospection>,
     body_mode: Option<BodyMode>,
+    forms: Option<Forms>,
     cors: Option<RawCors>,
     mcp: Option<RawMcp>,
 }
@@ -121,6 +123,7 @@ impl RawConfig {
             cors: self.cors.as_ref(),
             mcp: self.mcp.as_ref(),
             body_mode: self.body_mode,
+            forms: self.forms,
         };
         let mut common = common.settings(rules.iter().map(|rule| &rule.matches), problems);
         let introspection = self.introspection.as_ref();

@@ -11,6 +11,7 @@ use filter_kit::{
     flow::{BodyMode, Common, RawCommon, RawMcp},
     issuers::{Issuers, RawIssuer},
     matching::{Match, Members},
+    request::Forms,
     requires::RequiredFilter,
     rules::{self, Rule},
     token_source::{RawTokenSource, SUBJECT_TOKEN},
@@ -43,6 +44,7 @@ struct RawConfig {
     cookies: Option<Cookies>,
     cache: Option<RawCache>,
     body_mode: Option<BodyMode>,
+    forms: Option<Forms>,
     cors: Option<RawCors>,
     mcp: Option<RawMcp>,
 }
@@ -163,6 +165,7 @@ impl RawConfig {
             cors: self.cors.as_ref(),
             mcp: self.mcp.as_ref(),
             body_mode: self.body_mode,
+            forms: self.forms,
         };
         let mut common = common.settings(targets.iter().map(|target| &target.matches), problems);
         if self.body_mode == Some(BodyMode::HoldBody)

@@ -176,7 +176,7 @@ impl<J: Judge> Policy for Judging<J> {
             told::Answering { plugin: J::NAME, key: J::AUDIT, as_mcp: false, origin, trace_id: trace_id(request) };
         let mut about = About { parts: None, mcp: None, answering };
         let parts = match request.parts() {
-            Ok(parts) => parts,
+            Ok(parts) => parts.with_forms(common.forms),
             Err(reason) => return Step::Deny(about.answering.refuse(&Denial::plain(reason), now, |record| record)),
         };
         if let Some(response) = common.cors.preflight(request, &parts.method) {
@@ -192,7 +192,7 @@ impl<J: Judge> Policy for Judging<J> {
             Err(Ambiguous) => return Step::Deny(about.answering.refuse_path(now)),
         };
         about.answering.as_mcp = about.mcp.is_some();
-        let reading = common.token.read(&mut shared.learned, request, parts.target(), 0, now);
+        let reading = common.token.read(&mut shared.learned, request, &parts, 0, now);
         // Nothing else of the head is looked at for who shows no valid token.
         if !matches!(reading, Reading::Refused(_)) {
             if let Some(mcp) = &mut about.mcp {

@@ -157,6 +157,15 @@ impl Match {
         }
     }
 
+    /// The methods that the block names, if it is about this host and path.
+    ///
+    /// # Errors
+    /// As [`Match::captures`].
+    pub fn methods_at(&self, target: Target<'_>) -> Result<&[String], Ambiguous> {
+        let is_about = !self.methods.is_empty() && self.place_captures(target)?.is_some();
+        Ok(if is_about { &self.methods } else { &[] })
+    }
+
     /// Whether the block has `mcp` and is about this host and path: then the request must be one of MCP, whatever its
     /// method, or it could do what the rule is about in a way that is not seen.
     ///

@@ -1,5 +1,6 @@
 //! The head of a request, as a policy sees it.
 
+mod forms;
 mod named;
 
 use std::net::Ipv6Addr;
@@ -8,6 +9,7 @@ use mcp_core::Operation;
 use oauth_core::reason::Reason;
 
 use crate::{fields::Fields, matching::Target, path::SafePath};
+pub use forms::Forms;
 
 /// Method, target and header fields. Bytes that a client chose stay bytes.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +40,8 @@ pub struct Parts {
     /// The path. If it has an encoded slash, the block that decides must expect one
     /// ([`crate::matching::require_expected_slash`]).
     pub path: SafePath,
+    /// Whether it is a POST whose body a server may read as a form, in which another method may be named.
+    pub may_be_overridden: bool,
 }
 
 impl Parts {
@@ -99,7 +103,10 @@ impl RequestHead {
             Unfit::Head => Reason::HeadersUnreadable,
         };
         let method = self.method().map_err(unfit)?.to_owned();
-        Ok(Parts { method, path: self.path_with_encoded_slash().map_err(unfit)?, host: self.host() })
+        let path = self.path_with_encoded_slash().map_err(unfit)?;
+        // Frameworks take a method from the form of a POST, and of nothing else.
+        let may_be_overridden = method == "POST" && self.may_bring_a_form();
+        Ok(Parts { method, path, host: self.host(), may_be_overridden })
     }
 
     /// The host of the request without port, case and trailing dot (RFC 9110 §4.2.3); `None` without one, or with

@@ -10,6 +10,7 @@ use crate::{
     issuers::Issuers,
     matching::{Captures, Match, Members, RawMatch, Target},
     path::Ambiguous,
+    request::Parts,
 };
 
 /// An entry of `accept`.
@@ -158,12 +159,31 @@ pub fn check_methods(resources: &[&Protected], place: &str, problems: &mut Probl
     }
 }
 
-/// The one resource a request is about, by position, and the variables of its template: the longest path wins. That
-/// there is one winner was checked at configure.
+/// The one resource a request is about, by position, and the variables of its template. `None` if there is none, or if
+/// it may be about several: a form may name the method of another one.
 ///
 /// # Errors
 /// [`Ambiguous`] as [`Match::captures`].
-pub fn closest<'a>(
+pub fn of_request<'a>(
+    resources: impl Iterator<Item = &'a Protected> + Clone,
+    parts: &Parts,
+) -> Result<Option<(usize, Captures)>, Ambiguous> {
+    let targets = parts.targets(resources.clone().filter_map(|resource| resource.matches.as_ref()))?;
+    let mut found = targets.into_iter().map(|target| closest(resources.clone(), target));
+    let first = found.next().transpose()?.flatten();
+    for other in found {
+        if other? != first {
+            return Ok(None);
+        }
+    }
+    Ok(first)
+}
+
+/// The longest path wins. That there is one winner was checked at configure.
+///
+/// # Errors
+/// [`Ambiguous`] as [`Match::captures`].
+fn closest<'a>(
     resources: impl Iterator<Item = &'a Protected>,
     target: Target<'_>,
 ) -> Result<Option<(usize, Captures)>, Ambiguous> {

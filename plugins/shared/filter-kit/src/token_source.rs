@@ -29,9 +29,8 @@ use self::{proving::Proving, resource::Credentials};
 use crate::{
     crypto::CryptoNeeds,
     issuers::credential_sha256,
-    matching::Target,
     policy::{Callout, CalloutOutcome, Note, PropertyPath},
-    request::RequestHead,
+    request::{Parts, RequestHead},
 };
 
 pub use config::RawTokenSource;
@@ -239,7 +238,7 @@ impl TokenSource {
         &self,
         learned: &mut Learned,
         request: &RequestHead,
-        target: Target<'_>,
+        parts: &Parts,
         first: usize,
         now: UnixTime,
     ) -> Reading {
@@ -250,7 +249,7 @@ impl TokenSource {
                 (read, resource.clone())
             }
             Way::Prove(proving) => match &mut learned.0 {
-                Some(learned) => return proving.read(learned, request, target, now),
+                Some(learned) => return proving.read(learned, request, parts, now),
                 None => (Err(Reason::InternalFault), None),
             },
         };

@@ -11,6 +11,7 @@ use crate::{
     cors::{Cors, RawCors},
     matching::Match,
     policy::{Hold, PropertyPath},
+    request::Forms,
     requires::{RequiredFilter, Requires},
     token_source::{RawTokenSource, TokenSource},
 };
@@ -78,6 +79,8 @@ pub struct RawCommon<'a> {
     pub mcp: Option<&'a RawMcp>,
     /// `body_mode`
     pub body_mode: Option<BodyMode>,
+    /// `forms`
+    pub forms: Option<Forms>,
 }
 
 /// What all such filters have in their settings.
@@ -95,6 +98,8 @@ pub struct Common {
     pub endpoint: Endpoint,
     /// What waits for the verdict while a body is read.
     pub hold: Hold,
+    /// How a POST is judged whose body may be a form.
+    pub forms: Forms,
     /// Allowed, but hardly meant; for the log.
     pub notes: Vec<String>,
 }
@@ -138,6 +143,7 @@ impl RawCommon<'_> {
                 BodyMode::HoldHeaders | BodyMode::HeadersOnly => Hold::Headers,
                 BodyMode::HoldBody => Hold::Body,
             },
+            forms: self.forms.unwrap_or_default(),
             notes: Vec::new(),
         }
     }

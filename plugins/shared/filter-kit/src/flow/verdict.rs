@@ -113,14 +113,24 @@ pub struct Asked<'a, S> {
     pub shadow: Vec<(&'a Rule<S>, Captures)>,
 }
 
+impl<S> Asked<'_, S> {
+    /// Whether the same rule decides about both, or none does.
+    fn is_decided_with(&self, other: &Self) -> bool {
+        let rule = |asked: &Self| asked.rule.as_ref().map(|(rule, _)| std::ptr::from_ref::<Rule<S>>(rule));
+        rule(self) == rule(other)
+    }
+}
+
 impl<'a, K> Subject<'a, K> {
     /// The rules about each thing that the request asks for; at least one.
     ///
     /// # Errors
     /// [`Ambiguous`] if the path, or a value of a path template, has several readings for the rules.
     pub fn asks<S>(self, rules: &'a [Rule<S>]) -> Result<Vec<Asked<'a, S>>, Ambiguous> {
-        let of_operations = self.operations.iter().map(move |operation| self.parts.target_of(operation));
-        let whole = self.operations.is_empty().then(|| self.parts.target());
+        let targets: Vec<Target<'a>> = match self.operations {
+            [] => self.parts.targets(rules.iter().map(|rule| &rule.matches))?,
+            operations => operations.iter().map(|operation| self.parts.target_of(operation)).collect(),
+        };
         let asked = |target: Target<'a>| {
             let found = rules::find(rules, target)?;
             let rule = found.rule.and_then(|position| rules.get(position));
@@ -129,7 +139,16 @@ impl<'a, K> Subject<'a, K> {
             let shadow = shadow.filter_map(|(position, captures)| Some((rules.get(position)?, captures))).collect();
             Ok(Asked { target, rule: rule.map(|rule| (rule, found.captures)), shadow })
         };
-        whole.into_iter().chain(of_operations).map(asked).collect()
+        let mut all: Vec<Asked<'a, S>> = Vec::new();
+        for target in targets {
+            let next = asked(target)?;
+            // Several methods that one rule is about are one thing; several operations are not.
+            match all.iter_mut().find(|known| self.operations.is_empty() && known.is_decided_with(&next)) {
+                Some(known) => known.shadow.extend(next.shadow),
+                None => all.push(next),
+            }
+        }
+        Ok(all)
     }
 
     /// A request that audience-validation let pass without a token: it shows nothing, so no rule can hold for it.

@@ -34,13 +34,6 @@ impl RequestHead {
         is_plain.then(|| value.into_owned())
     }
 
-    /// Whether a body comes that is a form, or could be taken for one: then many a server reads parameters from both,
-    /// and prefers those of the form.
-    fn may_bring_a_form(&self) -> bool {
-        let is_none = |kind: &[u8]| !kind.to_ascii_lowercase().windows(4).any(|part| part == b"form");
-        !self.ends_with_headers && !self.fields.only("content-type").is_some_and(is_none)
-    }
-
     /// Path and query without the parameter that some reader calls by this name, in lower case. `None` if there is none.
     ///
     /// # Errors

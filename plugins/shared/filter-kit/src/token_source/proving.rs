@@ -16,9 +16,8 @@ use crate::{
     crypto::{CryptoChoice, CryptoNeeds},
     introspection::{self, Asked, Introspection, RawIntrospection},
     issuers::{self, Issuers, RawIssuer, Verification, credential_sha256},
-    matching::Target,
     policy::{Callout, CalloutOutcome, Note},
-    request::RequestHead,
+    request::{Parts, RequestHead},
 };
 
 /// Who proves tokens, and the resources that they are for.
@@ -125,14 +124,8 @@ impl Proving {
     }
 
     /// The token of a request, if it is proven at once.
-    pub(super) fn read(
-        &self,
-        learned: &mut Learned,
-        request: &RequestHead,
-        target: Target<'_>,
-        now: UnixTime,
-    ) -> Reading {
-        match self.resources.credentials(request, target) {
+    pub(super) fn read(&self, learned: &mut Learned, request: &RequestHead, parts: &Parts, now: UnixTime) -> Reading {
+        match self.resources.credentials(request, parts) {
             Ok(credentials) => self.prove(learned, credentials, false, now),
             Err(refused) => Reading::Refused(refused),
         }

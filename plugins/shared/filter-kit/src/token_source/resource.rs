@@ -12,9 +12,9 @@ use serde::Deserialize;
 use super::{HandedOver, Presented, Reading, Refused};
 use crate::{
     issuers::Issuers,
-    matching::{RawMatch, Target},
-    request::RequestHead,
-    resources::{Protected, RawAccept, RawProtected, check_apart, check_methods, closest},
+    matching::RawMatch,
+    request::{Parts, RequestHead},
+    resources::{self, Protected, RawAccept, RawProtected, check_apart, check_methods},
 };
 
 /// An entry of `token.resources`: what there is, and whose tokens are meant for it. What it requires is the filter's.
@@ -75,8 +75,8 @@ impl Resources {
     }
 
     /// The one credential of a request, and the one resource that it is about.
-    pub(super) fn credentials(&self, request: &RequestHead, target: Target<'_>) -> Result<Credentials, Refused> {
-        let resource = match closest(self.0.iter(), target) {
+    pub(super) fn credentials(&self, request: &RequestHead, parts: &Parts) -> Result<Credentials, Refused> {
+        let resource = match resources::of_request(self.0.iter(), parts) {
             Ok(Some((resource, _))) => resource,
             Ok(None) => return Err(self.refused(None, Reason::ResourceUnknown)),
             Err(_) => return Err(self.refused(None, Reason::PathRefused)),

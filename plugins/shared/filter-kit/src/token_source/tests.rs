@@ -27,9 +27,9 @@ fn read(raw: &Value, fields: &[(&str, &str)], property: Property) -> Result<Pres
 fn reading(raw: &Value, path: &str, fields: &[(&str, &str)], property: Property) -> Result<Presented, Refused> {
     let source = source(raw).unwrap();
     let path = SafePath::parse(path.as_bytes()).unwrap();
-    let target = Target { method: "GET", host: None, path: &path, operation: None };
+    let parts = Parts { method: "GET".to_owned(), host: None, path, may_be_overridden: false };
     let mut learned = source.nothing_learned();
-    match source.read(&mut learned, &head(fields, property), target, 1, UnixTime::from_secs(1_900_000_100)) {
+    match source.read(&mut learned, &head(fields, property), &parts, 1, UnixTime::from_secs(1_900_000_100)) {
         Reading::Done(presented) => Ok(presented),
         Reading::Refused(refused) => Err(refused),
         Reading::Await(..) => panic!("keys are inline"),

@@ -2,10 +2,9 @@ use oauth_core::config;
 use serde_json::{Value, json};
 
 use crate::{
-    matching::Target,
     path::SafePath,
     policy::{Callout, CalloutOutcome, Fault, Note},
-    request::RequestHead,
+    request::{Parts, RequestHead},
     token_source::{Learned, Pending, Presented, RawTokenSource, Reading, Refused, TokenSource},
 };
 use oauth_core::{reason::Reason, time::UnixTime};
@@ -55,8 +54,8 @@ impl Worker {
     fn read(&mut self, authorization: &str, now: UnixTime) -> Reading {
         let fields = [(b"authorization".to_vec(), authorization.as_bytes().to_vec())].into_iter().collect();
         let path = SafePath::parse(b"/a").unwrap();
-        let target = Target { method: "GET", host: None, path: &path, operation: None };
-        self.source.read(&mut self.learned, &RequestHead::new(fields, true), target, 0, now)
+        let parts = Parts { method: "GET".to_owned(), host: None, path, may_be_overridden: false };
+        self.source.read(&mut self.learned, &RequestHead::new(fields, true), &parts, 0, now)
     }
 
     fn asks(&mut self, token: &str) -> (Callout, Pending) {
