@@ -200,6 +200,8 @@ scenarios! {
         let least = document(&gateway.send(get(format!("{WELL_KNOWN}/files/"))));
         assert_eq!(least, json!({
             "resource": "https://tools.example/files/", "authorization_servers": [I], "bearer_methods_supported": ["header"],
+            // What it requires, since nothing else was said.
+            "scopes_supported": ["tools:read"],
         }));
         assert!(gateway.logs().iter().any(|line| line.contains("scopes_supported[1]") && line.contains("offline_access")));
     }

@@ -15,7 +15,7 @@ fn accepts(gateway: &dyn Running, token: &str) {
 /// The token never reaches the upstream, and the client gets the 401 of RFC 6750 §3.1.
 fn refuses(gateway: &dyn Running, token: &str) -> String {
     let outcome = gateway.send(get("/mcp").bearer(token));
-    outcome.denied_with(401).challenge().scheme("Bearer").param("error", "invalid_token").no_param("scope");
+    outcome.denied_with(401).challenge().scheme("Bearer").param("error", "invalid_token").param("scope", "tools:read");
     outcome.code()
 }
 

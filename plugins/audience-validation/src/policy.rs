@@ -24,7 +24,7 @@ use oauth_core::{
     denial::{Denial, Reason},
     jose::Crypto,
     requirement::{Demand, Facts, Requirement, source_ip},
-    scope::ScopeToken,
+    scope::{ScopeToken, scopes_to_request},
     time::UnixTime,
 };
 
@@ -186,10 +186,13 @@ fn admit<'a>(settings: &'a Settings, request: &RequestHead) -> Result<Admitted, 
     }
     let found = resource_of(settings, &parts).map_err(ambiguous)?;
     let (position, resource, captures) = found.ok_or_else(|| plain(Reason::ResourceUnknown))?;
-    let challenged = |reason| (Denial::challenged(reason, challenge(resource)), Some(resource));
     let misrouted = |reason| (Denial::plain(reason), Some(resource));
     resource.clusters.require(request.property(2)).map_err(misrouted)?;
     let (deciding, shadow_rules) = rules_about(resource, &captures, &parts).map_err(ambiguous)?;
+    let challenged = |reason| {
+        let needed = demand(settings, resource, rules_at(resource, &deciding), &named).scopes();
+        (Denial::challenged(reason, challenge(resource, needed)), Some(resource))
+    };
     let authorization: Vec<&[u8]> = request.fields().all(AUTHORIZATION).collect();
     let token = match credential::bearer(&authorization).map_err(challenged)? {
         Credential::Bearer(token) => token.to_owned(),
@@ -288,11 +291,13 @@ fn judge(settings: &Settings, learned: &mut Learned, mut waiting: Waiting, now: 
     let accepts = |issuer: usize| protected.accepts(issuer);
     let of_resource = |record: Record| record.with("resource", &protected.resource);
     let about = std::mem::take(&mut waiting.about);
+    let rules = rules_at(resource, &waiting.deciding);
+    let whole = demand(settings, resource, rules.clone(), &waiting.named);
     let authenticated = match settings.issuers.authenticate(learned, &waiting.token, accepts, waiting.looked_again, now)
     {
         Verification::Verified(authenticated) => authenticated,
         Verification::Refused(reason) => {
-            let denial = Denial::challenged(reason, challenge(resource));
+            let denial = Denial::challenged(reason, challenge(resource, whole.scopes()));
             return conclude(settings, &about, denial, of_resource, now);
         }
         Verification::AwaitKeys(callout) => {
@@ -305,14 +310,11 @@ fn judge(settings: &Settings, learned: &mut Learned, mut waiting: Waiting, now: 
             return conclude(settings, &about, denial, of_resource, now);
         }
     };
-    let rule_at = |position: &Option<usize>| position.and_then(|position| resource.rules.get(position));
-    let rules = waiting.deciding.iter().filter_map(|(position, _)| rule_at(position));
-    let whole = demand(settings, resource, rules.clone(), &waiting.named);
     let audiences = protected.audiences(authenticated.issuer);
     let check = Check { settings, resource, authenticated: &authenticated, audiences, waiting: &waiting };
     let shadow: Vec<(String, &'static str)> = check.shadow_verdicts();
     let unmet = waiting.deciding.iter().find_map(|(position, captures)| {
-        let rule = rule_at(position);
+        let rule = position.and_then(|position| resource.rules.get(position));
         let demand = demand(settings, resource, rule, &waiting.named);
         check.require(&demand, &whole, captures).err().map(|denial| (rule, denial))
     });
@@ -332,6 +334,14 @@ fn judge(settings: &Settings, learned: &mut Learned, mut waiting: Waiting, now: 
         }
         Some((_, denial)) => conclude(settings, &about, denial, record, now),
     }
+}
+
+/// The rules that decide, without the case that none does.
+fn rules_at<'a>(
+    resource: &'a Resource,
+    deciding: &[(Option<usize>, Captures)],
+) -> impl Iterator<Item = &'a Rule> + Clone {
+    deciding.iter().filter_map(|(position, _)| position.and_then(|position| resource.rules.get(position)))
 }
 
 fn demand<'a>(
@@ -358,16 +368,15 @@ impl Check<'_> {
     /// `whole` is what the challenge names: all that the request needs, by whichever rule.
     fn require(&self, demand: &Demand<'_>, whole: &Demand<'_>, captures: &Captures) -> Result<(), Denial> {
         let token = &self.authenticated.token;
-        let challenged = |reason| Denial::challenged(reason, challenge(self.resource));
+        let challenged = |reason| Denial::challenged(reason, challenge(self.resource, whole.scopes()));
         require_audience_by(self.settings.audience_comparison, token, self.audiences, self.settings.strict_audience)
             .map_err(challenged)?;
         let facts = Facts { captures, source: self.waiting.source };
         demand.check(token, &facts).map_err(challenged)?;
         demand.check_scopes(token, &self.settings.scope_hierarchy).map_err(|_| {
             // COR-12: the client is told all that the operation needs, not what it lacks.
-            let needed = whole.scopes();
-            let challenge = challenge(self.resource).scope(needed.into_iter().map(ScopeToken::as_str));
-            Denial::challenged(Reason::InsufficientScope, challenge)
+            let scopes = scopes_to_request(whole.scopes(), token);
+            Denial::challenged(Reason::InsufficientScope, challenge(self.resource, scopes))
         })
     }
 
@@ -452,8 +461,10 @@ fn conclude(
     Step::Deny(refusal)
 }
 
-fn challenge(resource: &Resource) -> Challenge {
-    let challenge = Challenge::bearer().realm(&resource.protected.resource);
+/// The resource's challenge, with the scopes that the client is to ask for (RFC 6750 §3): MCP clients ask for those, and
+/// without them for all that they find in the metadata, or for none.
+fn challenge(resource: &Resource, scopes: Vec<&ScopeToken>) -> Challenge {
+    let challenge = Challenge::bearer().realm(&resource.protected.resource).scope(scopes);
     match &resource.metadata {
         // RFC 9728 §5.1; from the configuration, never from the Host header.
         Some(metadata) => challenge.resource_metadata(metadata.url()),

@@ -8,7 +8,7 @@ use filter_kit::{
     rules::Rule,
     token_source::HandedOver,
 };
-use oauth_core::{config::Problems, step_up::StepUp, time::UnixTime};
+use oauth_core::{config::Problems, scope::ScopeToken, step_up::StepUp, time::UnixTime};
 
 use crate::{config::Settings, loop_guard::LoopGuard, verdict};
 
@@ -47,6 +47,10 @@ impl Judge for StepUpJudge {
 
     fn rules(settings: &Settings) -> &[Rule<StepUp>] {
         &settings.rules
+    }
+
+    fn scopes(require: &StepUp) -> &[ScopeToken] {
+        require.scopes()
     }
 
     fn keep(_: &Settings, _: &RequestHead) {}

@@ -11,7 +11,7 @@ use filter_kit::{
     rules::Rule,
     token_source::{HandedOver, credential},
 };
-use oauth_core::{config::Problems, jose::Crypto, secret::Secret, time::UnixTime};
+use oauth_core::{config::Problems, jose::Crypto, scope::scopes_to_request, secret::Secret, time::UnixTime};
 
 use crate::{
     config::{Requirement, Settings},
@@ -122,7 +122,7 @@ impl Judge for DetailsJudge {
             Details::AsTheTokenSays => verdict::judge(settings, token, subject, now),
             Details::Await(callout) => Ok(Verdict { ask: Some(callout), ..Verdict::undecided() }),
             Details::Refused(refused) if needed == Needed::ToDecide => {
-                Ok(Verdict { outcome: Err(refused.denial()), ..Verdict::undecided() })
+                Ok(Verdict { outcome: Err(refused.denial(scopes_to_request([], token))), ..Verdict::undecided() })
             }
             // What decides nothing must not be in the way either.
             Details::Refused(_) => verdict::judge(settings, token, subject, now),

@@ -14,7 +14,6 @@ use mcp_core::Target as Named;
 use oauth_core::{
     authorization_details::{AuthorizationDetails, RequestFacts, Wanted, remediation},
     denial::{Denial, Reason},
-    resource_metadata::challenge_for,
     secret::Secret,
     time::UnixTime,
 };
@@ -71,7 +70,7 @@ pub(crate) fn judge<'a>(
     let bench = Bench {
         settings,
         details: details.unwrap_or_default(),
-        resource: token.resource(),
+        token,
         uses: SingleUses::of(token.claims(), now),
         kept: subject.kept,
     };
@@ -132,7 +131,7 @@ pub(crate) fn judge<'a>(
 struct Bench<'b> {
     settings: &'b Settings,
     details: AuthorizationDetails<'b>,
-    resource: Option<&'b str>,
+    token: &'b HandedOver,
     uses: Option<SingleUses<'b>>,
     kept: &'b Kept,
 }
@@ -155,7 +154,7 @@ impl Bench<'_> {
             Ok(wanted) => wanted,
             Err(unfillable) => return Found::Denied(Reason::RequirementUnfilled, Some(unfillable.field)),
         };
-        let granting = || types.granting(&self.details, &wanted, self.resource);
+        let granting = || types.granting(&self.details, &wanted, self.token.resource());
         let is_single_use = types.is_single_use(rule.require.wanted.type_name());
         let uses: Vec<Use> = match &self.uses {
             Some(uses) if is_single_use => granting().map(|granted| uses.of_object(granted)).collect(),
@@ -186,8 +185,9 @@ impl Bench<'_> {
 
     /// 401 with what would let the request pass, all of it at once.
     fn denial(&self, reason: Reason, insufficient: &[Wanted]) -> Denial {
-        let challenge = challenge_for(self.resource);
-        let remedy = self.settings.remediation.then(|| remediation(insufficient, self.resource)).flatten();
+        let challenge = self.token.challenge([]);
+        let resource = self.token.resource();
+        let remedy = self.settings.remediation.then(|| remediation(insufficient, resource)).flatten();
         let challenge = match remedy {
             Some(remedy) => challenge.authorization_remediation(&remedy),
             None => challenge,

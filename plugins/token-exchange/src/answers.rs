@@ -8,7 +8,6 @@ use http_auth::ChallengeParser;
 use oauth_core::{
     challenge::Challenge,
     denial::{Denial, Reason},
-    resource_metadata::challenge_for,
     scope::{ScopeToken, Scopes},
     time::UnixTime,
     token_exchange::CacheKey,
@@ -76,10 +75,7 @@ pub(crate) fn judge(
     match response.status {
         401 => refused(memory, presented, watched, now),
         403 => match needed(settings, &watched, response) {
-            Some(scopes) => {
-                let challenge = challenge(presented).scope(scopes.iter().map(ScopeToken::as_str));
-                Err(Denial::challenged(Reason::InsufficientScope, challenge))
-            }
+            Some(scopes) => Err(Denial::challenged(Reason::InsufficientScope, challenge(presented, &scopes))),
             None => Ok(removed()),
         },
         _ => Ok(removed()),
@@ -93,16 +89,16 @@ fn refused(memory: &mut Memory, presented: &Presented, watched: Watched, now: Un
             memory.drop_result(&key, heard, now);
             Err(Denial::plain(Reason::UpstreamRefusedToken))
         }
-        Whose::Client => Err(Denial::challenged(Reason::SubjectTokenRefused, challenge(presented))),
+        Whose::Client => Err(Denial::challenged(Reason::SubjectTokenRefused, challenge(presented, &Scopes::default()))),
         Whose::Caller => Err(Denial::plain(Reason::SecondTokenRefused)),
         Whose::Nobody => Ok(removed()),
     }
 }
 
-fn challenge(presented: &Presented) -> Challenge {
+fn challenge(presented: &Presented, needed: &Scopes) -> Challenge {
     match presented {
-        Presented::Token(token) => challenge_for(token.resource()),
-        Presented::Public => Challenge::bearer(),
+        Presented::Token(token) => token.challenge(needed.iter()),
+        Presented::Public => Challenge::bearer().scope(needed.iter()),
     }
 }
 

@@ -9,7 +9,6 @@ use filter_kit::{
 };
 use oauth_core::{
     denial::{Denial, Reason},
-    resource_metadata::challenge_for,
     scope::ScopeToken,
     secret::Secret,
     time::UnixTime,
@@ -220,7 +219,7 @@ impl Bench<'_, '_> {
 
     fn credential(&self) -> Result<String, Denial> {
         subject_token(&self.kept.head, self.kept.subject_token(), self.token)
-            .map_err(|reason| Denial::challenged(reason, challenge_for(self.token.resource())))
+            .map_err(|reason| Denial::challenged(reason, self.token.challenge([])))
     }
 
     fn actor<'k>(&'k self, source: &'k ActorSource) -> Result<ActorToken<'k>, Denial> {
@@ -268,7 +267,7 @@ impl Bench<'_, '_> {
     }
 
     fn refusal(&self, refused: &Refused) -> Denial {
-        let challenge = challenge_for(self.token.resource());
+        let challenge = self.token.challenge([]);
         let challenge = match &refused.claims {
             Some(claims) => challenge.claims(claims),
             None => challenge,

@@ -81,7 +81,7 @@ scenarios! {
         let read = of_user(&*gateway, "alice").sign();
         let outcome = gateway.send(get("/mcp").bearer(&read));
         outcome.status(403).has_code("insufficient_scope");
-        outcome.challenge().param("error", "insufficient_scope").param("scope", "files:write").param("realm", R);
+        outcome.challenge().param("error", "insufficient_scope").param("scope", "files:write tools:read").param("realm", R);
         assert!(!outcome.picture().contains("unmapped"), "what nobody mapped, no upstream can make anybody ask for");
         // The client steps up, and the wider scope is asked for.
         let write = of_user(&*gateway, "alice").scope("tools:read files:write").sign();

@@ -51,7 +51,7 @@ scenarios! {
     }
 
     /// REV-02, REV-03, COR-17
-    fn a_token_that_is_not_active_or_not_for_here_is_a_401_and_nothing_is_told_of_the_rules(runner) {
+    fn a_token_that_is_not_active_or_not_for_here_is_a_401_and_of_the_rules_the_scopes_alone_are_told(runner) {
         let idp = identity_provider(TokenForm::Opaque);
         let gateway = serve(runner, &idp, json!({}));
         let now = gateway.now();
@@ -65,12 +65,13 @@ scenarios! {
             (issue(&idp, json!({"cnf": {"jkt": "x"}})), "binding_unchecked"),
             (issue(&idp, json!({"iss": "https://other.example"})), "unknown_issuer"),
             (issue(&idp, json!({"iat": now + 1000})), "issued_in_future"),
-            (issue(&idp, json!({"scope": ["a"]})), "claim_invalid"),
+            (issue(&idp, json!({"scope": ["a", 1]})), "claim_invalid"),
         ] {
-            for path in ["/mcp/a", "/mcp/b"] {
+            for (path, scope) in [("/mcp/a", None), ("/mcp/b", None), ("/mcp/s", Some("a b"))] {
                 let outcome = gateway.send(get(path).bearer(&token));
                 let challenge = outcome.denied_with(401).has_code(code).challenge();
                 challenge.param("error", "invalid_token").param("resource_metadata", METADATA).no_param("acr_values");
+                assert_eq!(challenge.get("scope"), scope);
             }
         }
         let other = issue(&idp, json!({"aud": "https://mcp.example.com/other"}));

@@ -82,7 +82,7 @@ scenarios! {
         for path in ["/finance/Q4-report.pdf", "/finance/Q3-report.pdf"] {
             let outcome = gateway.send(get(path).bearer(&scope_alone().sign()));
             outcome.denied_with(401).has_code("insufficient_authorization").never_reached_upstream();
-            outcome.challenge().param("error", "insufficient_authorization").no_param("scope");
+            outcome.challenge().param("error", "insufficient_authorization").param("scope", "tools.access");
         }
         gateway.send(get("/finance").bearer(&scope_alone().sign())).denied_with(403).has_code("rule_missing");
         // The reverse: details, and no scope where audience-validation asks for one.

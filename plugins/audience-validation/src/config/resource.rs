@@ -5,7 +5,7 @@ use filter_kit::{
     issuers::Issuers,
     matching::{Match, Members, RawMatch},
     resources::{Protected, RawAccept, RawProtected, check_apart, check_methods},
-    rules::{self, RawRule},
+    rules::{self, Mode, RawRule},
 };
 use oauth_core::{
     config::{Problems, at, at_index},
@@ -89,7 +89,9 @@ impl RawResource {
         let rules = self.rules(matches, &variables, &at(place, "rules"), problems);
         let metadata = self.protected_resource_metadata.as_ref();
         let place = at(place, "protected_resource_metadata");
-        let metadata = metadata.and_then(|raw| raw.settings(&protected.resource, &place, problems));
+        let enforced = rules.iter().filter(|rule| rule.mode == Mode::Enforce).map(|rule| &rule.require);
+        let required = std::iter::once(&require).chain(enforced).flat_map(Requirement::scopes);
+        let metadata = metadata.and_then(|raw| raw.settings(&protected.resource, required, &place, problems));
         Some(Resource { protected, clusters, require, rules, metadata })
     }
 

@@ -16,6 +16,7 @@ use oauth_core::{
     config::Problems,
     denial::{Denial, Reason},
     jose::Crypto,
+    scope::ScopeToken,
     time::UnixTime,
 };
 
@@ -33,6 +34,7 @@ use crate::{
         Answered, Callout, CalloutOutcome, Count, Hold, Input, Note, Policy, PropertyPath, Refusal, ResponseHead, Step,
     },
     request::{Parts, RequestHead},
+    rules,
     token_source::{Learned, Pending, Presented, Reading},
 };
 
@@ -272,17 +274,20 @@ fn with_token<J: Judge>(
     reading: Reading,
     now: UnixTime,
 ) -> Step<WaitingOf<J>> {
-    let presented =
-        match reading {
-            Reading::Done(presented) => presented,
-            Reading::Await(callout, pending) => return Step::Call(callout, Waiting::Token(about, pending)),
-            Reading::Refused(refused) => {
-                // COR-17: who shows no valid token is told nothing of what it would have to show.
-                return Step::Deny(about.answering.refuse(&refused.denial(), now, |record| {
-                    record.with_known("resource", refused.resource.as_deref())
-                }));
-            }
-        };
+    let presented = match reading {
+        Reading::Done(presented) => presented,
+        Reading::Await(callout, pending) => return Step::Call(callout, Waiting::Token(about, pending)),
+        Reading::Refused(refused) => {
+            // COR-17: who shows no valid token is told which scopes to ask for, and nothing else that it would have to show.
+            let scopes = match &about.parts {
+                Some((parts, _)) => scopes_by_head::<J>(settings, parts),
+                None => &[],
+            };
+            return Step::Deny(about.answering.refuse(&refused.denial(scopes), now, |record| {
+                record.with_known("resource", refused.resource.as_deref())
+            }));
+        }
+    };
     let hold = J::common(settings).hold;
     match about.mcp.as_mut().and_then(|mcp| mcp.opening.take()) {
         None => {
@@ -300,6 +305,14 @@ fn with_token<J: Judge>(
         Some(Ok(Opening::Whole(exchange))) => with_exchange::<J>(settings, shared, about, presented, Ok(exchange), now),
         Some(Err(fault)) => with_exchange::<J>(settings, shared, about, presented, Err(fault), now),
     }
+}
+
+/// The scopes that a request needs, as far as its head says: its body is not read for somebody without a token.
+fn scopes_by_head<'s, J: Judge>(settings: &'s J::Settings, parts: &Parts) -> &'s [ScopeToken] {
+    let rules = J::rules(settings);
+    // Where the path has several readings nothing is known, and nothing is told.
+    let deciding = rules::find(rules, parts.target()).ok().and_then(|found| rules.get(found.rule?));
+    deciding.map(|rule| J::scopes(&rule.require)).unwrap_or_default()
 }
 
 fn with_exchange<J: Judge>(

@@ -14,6 +14,7 @@ mod subject_token;
 use std::time::Duration;
 
 use oauth_core::{
+    challenge::Challenge,
     claims::Claims,
     credential::{Credential, bearer},
     denial::Denial,
@@ -21,6 +22,7 @@ use oauth_core::{
     jose::Crypto,
     reason::Reason,
     resource_metadata::challenge_for,
+    scope::{ScopeToken, scopes_to_request},
     time::UnixTime,
     verified_claims::VerifiedClaims,
 };
@@ -86,9 +88,10 @@ pub struct Refused {
 }
 
 impl Refused {
-    /// The denial, with the challenge of the resource. It tells nothing of what the request would require.
-    pub fn denial(&self) -> Denial {
-        let denial = Denial::challenged(self.reason, challenge_for(self.resource.as_deref()));
+    /// The denial, with the challenge of the resource and the scopes to ask for (RFC 6750 §3). It tells nothing else of what
+    /// the request would require.
+    pub fn denial<'s>(&self, scopes: impl IntoIterator<Item = &'s ScopeToken>) -> Denial {
+        let denial = Denial::challenged(self.reason, challenge_for(self.resource.as_deref()).scope(scopes));
         match self.retry_after {
             Some(wait) => denial.retry_after(wait),
             None => denial,
@@ -149,6 +152,13 @@ impl HandedOver {
     #[must_use]
     pub fn credential_sha256(&self) -> &str {
         &self.credential_sha256
+    }
+
+    /// The challenge of a denial of this token: that of its resource, with what is needed and what it holds already
+    /// ([`scopes_to_request`]).
+    #[must_use]
+    pub fn challenge<'s>(&'s self, needed: impl IntoIterator<Item = &'s ScopeToken>) -> Challenge {
+        challenge_for(self.resource()).scope(scopes_to_request(needed, self))
     }
 
     /// The same token, of which more is known.

@@ -71,8 +71,15 @@ pub struct ResourceMetadata {
 }
 
 impl RawResourceMetadata {
-    /// Checks the block for the resource with this identifier; notes every mistake below `place`.
-    pub fn settings(&self, resource: &str, place: &str, problems: &mut Problems) -> Option<ResourceMetadata> {
+    /// Checks the block for the resource with this identifier; notes every mistake below `place`. `required` are the scopes
+    /// that the resource requires: `scopes_supported` unless that is configured.
+    pub fn settings<'s>(
+        &self,
+        resource: &str,
+        required: impl Iterator<Item = &'s ScopeToken>,
+        place: &str,
+        problems: &mut Problems,
+    ) -> Option<ResourceMetadata> {
         let parsed = HttpsUrl::parse_or_loopback(resource);
         match &parsed {
             // RFC 9728 §1.2.
@@ -89,7 +96,11 @@ impl RawResourceMetadata {
         document.text("resource", Some(resource));
         document
             .list("authorization_servers", self.authorization_servers(&at(place, "authorization_servers"), problems));
-        document.list("scopes_supported", self.scopes(&at(place, "scopes_supported"), problems));
+        let scopes = match &self.scopes_supported {
+            Some(configured) => scopes(configured, &at(place, "scopes_supported"), problems),
+            None => required.fold(Vec::new(), with_scope),
+        };
+        document.list("scopes_supported", scopes);
         // RFC 9728 §2: what is enforced. Tokens in bodies and queries are never looked at.
         document.list("bearer_methods_supported", vec!["header".to_owned()]);
         if self.resource_name.as_ref().is_some_and(String::is_empty) {
@@ -136,25 +147,32 @@ impl RawResourceMetadata {
         }
         servers
     }
+}
 
-    fn scopes(&self, place: &str, problems: &mut Problems) -> Vec<String> {
-        let mut scopes: Vec<String> = Vec::new();
-        for (index, text) in self.scopes_supported.iter().flatten().enumerate() {
-            let place = at_index(place, index);
-            match ScopeToken::parse(text) {
-                Ok(scope) if scope.is_offline_access() => {
-                    problems.note(place, "is left out: offline_access is no permission of a resource");
-                }
-                Ok(_) if scopes.contains(text) => {}
-                Ok(_) => scopes.push(text.clone()),
-                Err(_) => problems.add(
-                    place,
-                    "is no scope (RFC 6749 section 3.3): expected one name without spaces, quotes or backslashes",
-                ),
+/// The configured scopes that are permissions of a resource, each once.
+fn scopes(configured: &[String], place: &str, problems: &mut Problems) -> Vec<String> {
+    let mut scopes: Vec<String> = Vec::new();
+    for (index, text) in configured.iter().enumerate() {
+        let place = at_index(place, index);
+        match ScopeToken::parse(text) {
+            Ok(scope) if scope.is_offline_access() => {
+                problems.note(place, "is left out: offline_access is no permission of a resource");
             }
+            Ok(scope) => scopes = with_scope(scopes, &scope),
+            Err(_) => problems.add(
+                place,
+                "is no scope (RFC 6749 section 3.3): expected one name without spaces, quotes or backslashes",
+            ),
         }
-        scopes
     }
+    scopes
+}
+
+fn with_scope(mut scopes: Vec<String>, scope: &ScopeToken) -> Vec<String> {
+    if !scopes.iter().any(|known| known == scope.as_str()) {
+        scopes.push(scope.as_str().to_owned());
+    }
+    scopes
 }
 
 /// The document as it grows. Members without content are left out (RFC 9728 §3.2).
@@ -217,7 +235,7 @@ mod tests {
 
     fn settings(resource: &str, block: &Value) -> (Option<ResourceMetadata>, Problems) {
         let (raw, mut problems) = config::read::<RawResourceMetadata>(block.to_string().as_bytes());
-        let metadata = raw.and_then(|raw| raw.settings(resource, "prm", &mut problems));
+        let metadata = raw.and_then(|raw| raw.settings(resource, [].iter(), "prm", &mut problems));
         (metadata, problems)
     }
 
@@ -326,6 +344,23 @@ mod tests {
         for scopes in [json!([]), json!(["offline_access"])] {
             let block = json!({"authorization_servers": ["https://idp.example"], "scopes_supported": scopes});
             assert_eq!(document(&block), least, "{scopes}");
+        }
+    }
+
+    /// COR-18
+    #[test]
+    fn the_supported_scopes_are_those_that_the_resource_requires_unless_others_are_named() {
+        let required = ["tools:read", "tools:admin", "tools:read"].map(|text| ScopeToken::parse(text).unwrap());
+        for (configured, supported) in [
+            (json!(null), json!(["tools:read", "tools:admin"])),
+            (json!(["tools:read"]), json!(["tools:read"])),
+            (json!([]), json!(null)),
+        ] {
+            let block = json!({"authorization_servers": ["https://idp.example"], "scopes_supported": configured});
+            let (raw, mut problems) = config::read::<RawResourceMetadata>(block.to_string().as_bytes());
+            let metadata = raw.unwrap().settings(RESOURCE, required.iter(), "prm", &mut problems).unwrap();
+            let document: Value = serde_json::from_str(metadata.document()).unwrap();
+            assert_eq!(document["scopes_supported"], supported);
         }
     }
 

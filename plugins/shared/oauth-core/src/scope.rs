@@ -5,6 +5,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::challenge::MAX_VALUE_BYTES;
 use crate::config::{Problems, at, at_index};
 use crate::reason::Reason;
 use crate::verified_claims::VerifiedClaims;
@@ -184,6 +185,31 @@ impl From<MissingScopes> for Reason {
     }
 }
 
+/// The scopes that a client is to ask for so that its next token does: all that the request needs, and those that its
+/// token holds already. Issuers grant scopes per request, so a client that asks for what is needed alone would come back
+/// without the others.
+///
+/// `offline_access` is left out: it is for the client to ask for. Those of the token are left out where the list grows
+/// too long for a challenge; those that are needed come first and never are.
+#[must_use]
+pub fn scopes_to_request<'s>(
+    needed: impl IntoIterator<Item = &'s ScopeToken>,
+    token: &'s impl AsRef<VerifiedClaims>,
+) -> Vec<&'s ScopeToken> {
+    let mut scopes: Vec<&ScopeToken> = needed.into_iter().collect();
+    let mut length: usize = scopes.iter().map(|scope| scope.as_str().len().saturating_add(1)).sum();
+    let needed: BTreeSet<&ScopeToken> = scopes.iter().copied().collect();
+    let held = token.as_ref().scopes().iter();
+    for scope in held.filter(|scope| !scope.is_offline_access() && !needed.contains(scope)) {
+        length = length.saturating_add(scope.as_str().len()).saturating_add(1);
+        if length > MAX_VALUE_BYTES {
+            break;
+        }
+        scopes.push(scope);
+    }
+    scopes
+}
+
 /// Requires that the token holds every scope of `needed` (RFC 6750 §3.1).
 ///
 /// # Errors
@@ -213,6 +239,9 @@ fn missing_from<'s>(held: &Scopes, needed: impl IntoIterator<Item = &'s ScopeTok
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::challenge::Challenge;
+    use crate::claims::Claims;
+    use crate::issuer::Profile;
 
     fn scope(text: &str) -> ScopeToken {
         ScopeToken::parse(text).unwrap()
@@ -241,6 +270,37 @@ mod tests {
         assert_eq!(missing_from(&held("a"), &needed).unwrap_err().scopes(), [scope("b"), scope("c")]);
         assert_eq!(Reason::from(missing_from(&held(""), &needed).unwrap_err()), Reason::InsufficientScope);
         assert_eq!(missing_from(&held(""), &[]), Ok(()));
+    }
+
+    fn token(scopes: &str) -> VerifiedClaims {
+        let members = serde_json::json!({"iss": "i", "exp": 2_000_000_000, "scope": scopes});
+        let claims = Claims::from_members(members.as_object().unwrap().clone(), Profile::Generic);
+        VerifiedClaims::proven(claims.unwrap())
+    }
+
+    /// STP-04
+    #[test]
+    fn a_client_is_to_ask_for_what_is_needed_and_for_what_it_holds() {
+        let needed = [scope("b"), scope("a")];
+        for (holds, asked) in
+            [("", "b a"), ("a", "b a"), ("c a openid", "b a c openid"), ("offline_access c", "b a c"), ("A", "b a A")]
+        {
+            let token = token(holds);
+            let scopes: Vec<&str> = scopes_to_request(&needed, &token).into_iter().map(ScopeToken::as_str).collect();
+            assert_eq!(scopes.join(" "), asked, "{holds}");
+        }
+        assert_eq!(scopes_to_request(&[], &token("x")), [&scope("x")]);
+    }
+
+    #[test]
+    fn what_a_token_holds_never_pushes_out_what_is_needed() {
+        let needed = [scope("needed"), scope("too")];
+        for length in [1, 100, MAX_VALUE_BYTES - 13, MAX_VALUE_BYTES - 12, MAX_VALUE_BYTES, 2 * MAX_VALUE_BYTES] {
+            for token in [token(&"a".repeat(length)), token(&format!("{} z", "a ".repeat(length)))] {
+                let challenge = Challenge::bearer().scope(scopes_to_request(&needed, &token)).to_string();
+                assert!(challenge.starts_with("Bearer scope=\"needed too"), "{length}");
+            }
+        }
     }
 
     /// COR-07

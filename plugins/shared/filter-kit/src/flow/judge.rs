@@ -3,6 +3,7 @@
 use oauth_core::{
     config::Problems,
     denial::{Denial, Reason},
+    scope::ScopeToken,
     time::UnixTime,
 };
 
@@ -46,6 +47,11 @@ pub trait Judge: Background {
 
     /// The rules.
     fn rules(settings: &Self::Settings) -> &[Rule<Self::Require>];
+
+    /// The scopes among what a rule requires: a request without a token that is accepted is told to ask for them.
+    fn scopes(_require: &Self::Require) -> &[ScopeToken] {
+        &[]
+    }
 
     /// See [`crate::policy::Policy::fields_for_us`].
     fn fields_for_us(_settings: &Self::Settings) -> &[String] {

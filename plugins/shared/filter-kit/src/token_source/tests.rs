@@ -312,7 +312,7 @@ fn a_token_that_is_verified_here_is_refused_in_the_name_of_its_resource() {
         let refused = reading(&verify, path, fields, Property::Absent).unwrap_err();
         assert_eq!((refused.reason, refused.resource.as_deref()), (reason, resource), "{path} {fields:?}");
         if let Some(resource) = resource {
-            assert!(refused.denial().headers()[0].1.contains(&format!("realm=\"{resource}\"")));
+            assert!(refused.denial([]).headers()[0].1.contains(&format!("realm=\"{resource}\"")));
         }
     }
 }
@@ -321,6 +321,6 @@ fn a_token_that_is_verified_here_is_refused_in_the_name_of_its_resource() {
 fn with_jwt_authn_the_configured_resource_is_named() {
     let jwt_authn = json!({"source": "jwt_authn", "payload_key": "p", "payload_header": "x-p", "resource": "https://tools.example/mcp"});
     let refused = reading(&jwt_authn, "/", &[], Property::Absent).unwrap_err();
-    let (_, challenge) = &refused.denial().headers()[0];
+    let (_, challenge) = &refused.denial([]).headers()[0];
     assert!(challenge.contains("https://tools.example/.well-known/oauth-protected-resource/mcp"), "{challenge}");
 }

@@ -162,7 +162,7 @@ fn mutated_configuration_and_metadata_never_panic_and_never_open() {
             assert_eq!(requirement.check(&own, &Facts::default()), Err(Reason::TokenKindNotAllowed));
         }
         let (raw, mut problems) = config::read::<RawResourceMetadata>(&mutate(&mut dice, served.as_bytes(), JSON));
-        let metadata = raw.and_then(|raw| raw.settings(RESOURCE, "metadata", &mut problems));
+        let metadata = raw.and_then(|raw| raw.settings(RESOURCE, [].iter(), "metadata", &mut problems));
         if let Some(metadata) = metadata {
             assert!(json::parse_object(metadata.document().as_bytes(), 3).unwrap()["resource"] == RESOURCE);
         }

@@ -132,7 +132,7 @@ fn nothing_but_an_active_token_for_this_resource_passes() {
         assert_eq!((refused.reason, refused.resource.as_deref()), (reason, Some(R)), "{body}");
         assert_eq!(refused.retry_after.is_some(), reason == Reason::IntrospectionUnavailable, "{body}");
         assert_eq!(
-            refused.denial().headers().iter().any(|(name, _)| *name == "retry-after"),
+            refused.denial([]).headers().iter().any(|(name, _)| *name == "retry-after"),
             refused.retry_after.is_some()
         );
     }
