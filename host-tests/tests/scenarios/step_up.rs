@@ -1,6 +1,7 @@
 //! claim-challenge: who needs a stronger authentication is told so in the form that clients understand (STP).
 
 mod browsers;
+mod by_scope;
 mod challenges;
 mod entra;
 mod loops;

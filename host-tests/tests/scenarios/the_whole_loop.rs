@@ -46,9 +46,9 @@ impl World {
     fn with(second: Option<(&str, &Value)>) -> Self {
         let idp = IdentityProvider::builder()
             .issuer(ISSUER)
-            .public_client("agent-1", CALLBACK, ["tools:read", "tools:report"])
+            .public_client("agent-1", CALLBACK, ["tools:read", "tools:report", "step-up:mfa"])
             .level(Level::new("urn:pwd").amr(["pwd"]))
-            .level(Level::new("urn:mfa").amr(["pwd", "otp"]).auth_contexts(["c1"]))
+            .level(Level::new("urn:mfa").amr(["pwd", "otp"]).auth_contexts(["c1"]).for_scope("step-up:mfa"))
             .details_type(
                 DetailsType::new("file_access").required("actions", Shape::Texts).required("identifier", Shape::Text),
             )
@@ -82,11 +82,14 @@ impl World {
 
     /// A client that knows its registration, and nothing else.
     fn agent(&self) -> Agent {
+        self.agent_registered(|registration| registration.capability("cp1"))
+    }
+
+    fn agent_registered(&self, and: impl FnOnce(Registration) -> Registration) -> Agent {
         let registration = Registration::new(RESOURCE, "agent-1", CALLBACK)
             .origin("https://idp.loop.example", self.idp.address())
-            .origin("https://tools.loop.example", self.gateway.address())
-            .capability("cp1");
-        Agent::new(self.url()).registered(registration).unwrap()
+            .origin("https://tools.loop.example", self.gateway.address());
+        Agent::new(self.url()).registered(and(registration)).unwrap()
     }
 
     /// The agent met the first 401, signed its user in, and connected.

@@ -1,9 +1,10 @@
-//! Ends loops: a client that comes back again and again with a token that lacks the same is told so, instead of being
-//! sent off once more. Some issuers never put `acr` into their tokens, and some clients never ask for it.
+//! Ends loops: a client that comes back again and again with tokens that do not meet the same rule is told so, instead of
+//! being sent off once more. Some issuers never put `acr` into their tokens, and some clients never ask for it.
 //!
-//! What is remembered is bounded, and so is what one holder of tokens can take of it: many tokens of one user and client
-//! push out each other only, and when all places are taken nobody's is given away; who then finds none goes on being
-//! challenged, which is safe. Each worker of the proxy counts for itself.
+//! Each round brings a new token, so what counts is who holds it, and a token that meets the rule ends the count. What is
+//! remembered is bounded, and so is what one holder can take of it: the rules of one user and client push out each other
+//! only, and when all places are taken nobody's is given away; who then finds none goes on being challenged, which is safe.
+//! Each worker of the proxy counts for itself.
 
 use std::{
     collections::HashMap,
@@ -12,18 +13,18 @@ use std::{
 };
 
 use filter_kit::token_source::HandedOver;
-use oauth_core::{step_up::Unmet, time::UnixTime};
+use oauth_core::time::UnixTime;
 
 /// Users with their clients that are watched at once.
 const MOST_HOLDERS: usize = 1024;
 
-/// Tokens, and what they lack, that are watched of one of them.
+/// Rules that are watched of one of them.
 const MOST_OF_ONE: usize = 8;
 
 /// How long the full store is not searched again for what is over.
 const SEARCH_PAUSE: Duration = Duration::from_secs(1);
 
-/// How often the same token may be challenged for the same.
+/// How often the same user and client may be challenged for the same rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
     /// So many challenges; the next answer is final.
@@ -42,10 +43,10 @@ pub struct LoopGuard {
     searched: Option<UnixTime>,
 }
 
-/// One token and what it lacks, by hash.
+/// One rule, by hash, and how often it was the reason.
 #[derive(Debug)]
 struct Watched {
-    what: u64,
+    rule: u64,
     since: UnixTime,
     challenges: u64,
 }
@@ -55,22 +56,46 @@ impl LoopGuard {
         Self { limits, hasher: RandomState::new(), holders: HashMap::new(), searched: None }
     }
 
-    /// Counts a challenge for what a token lacks. True if there have been enough: then it is not to be made.
-    pub(crate) fn has_had_enough(&mut self, token: &HandedOver, unmet: &Unmet, now: UnixTime) -> bool {
-        let claims = token.claims();
-        let holder = self.hasher.hash_one((claims.issuer(), claims.subject(), claims.client_id()));
-        let what = self.hasher.hash_one((token.credential_sha256(), unmet));
-        self.count(holder, what, now)
+    /// Counts a challenge for a rule that a token does not meet. True if there have been enough: then it is not to be made.
+    pub(crate) fn has_had_enough(&mut self, token: &HandedOver, rule: &str, now: UnixTime) -> bool {
+        self.count(self.holder(token), self.hasher.hash_one(rule), now)
     }
 
-    fn count(&mut self, holder: u64, what: u64, now: UnixTime) -> bool {
+    /// Notes that a token meets these rules: whatever was challenged before has led somewhere.
+    pub(crate) fn are_met<'r>(&mut self, token: &HandedOver, rules: impl IntoIterator<Item = &'r str>) {
+        if self.holders.is_empty() {
+            return;
+        }
+        let holder = self.holder(token);
+        for rule in rules {
+            self.forget(holder, self.hasher.hash_one(rule));
+        }
+    }
+
+    /// Who holds a token: its user and client, or whoever has this very token if it names neither.
+    fn holder(&self, token: &HandedOver) -> u64 {
+        let claims = token.claims();
+        let (subject, client) = (claims.subject(), claims.client_id());
+        let unnamed = (subject.is_none() && client.is_none()).then(|| token.credential_sha256());
+        self.hasher.hash_one((claims.issuer(), subject, client, unnamed))
+    }
+
+    fn forget(&mut self, holder: u64, rule: u64) {
+        let Some(watched) = self.holders.get_mut(&holder) else { return };
+        watched.retain(|watched| watched.rule != rule);
+        if watched.is_empty() {
+            self.holders.remove(&holder);
+        }
+    }
+
+    fn count(&mut self, holder: u64, rule: u64, now: UnixTime) -> bool {
         let Limits { attempts, window } = self.limits;
         if !self.holders.contains_key(&holder) && !self.has_room(now) {
             return false;
         }
         let watched = self.holders.entry(holder).or_default();
         watched.retain(|watched| watched.holds(window, now));
-        if let Some(known) = watched.iter_mut().find(|watched| watched.what == what) {
+        if let Some(known) = watched.iter_mut().find(|watched| watched.rule == rule) {
             let enough = known.challenges >= attempts;
             known.challenges = known.challenges.saturating_add(1);
             return enough;
@@ -79,7 +104,7 @@ impl LoopGuard {
             // The oldest of the same holder.
             watched.remove(0);
         }
-        watched.push(Watched { what, since: now, challenges: 1 });
+        watched.push(Watched { rule, since: now, challenges: 1 });
         false
     }
 
@@ -117,8 +142,8 @@ mod tests {
     }
 
     /// How many of so many challenges are made.
-    fn challenged(guard: &mut LoopGuard, holder: u64, what: u64, times: usize, now: UnixTime) -> usize {
-        (0..times).filter(|_| !guard.count(holder, what, now)).count()
+    fn challenged(guard: &mut LoopGuard, holder: u64, rule: u64, times: usize, now: UnixTime) -> usize {
+        (0..times).filter(|_| !guard.count(holder, rule, now)).count()
     }
 
     #[test]
@@ -132,19 +157,34 @@ mod tests {
     }
 
     #[test]
-    fn two_tokens_share_nothing_and_neither_do_two_demands() {
+    fn two_holders_share_nothing_and_neither_do_two_rules() {
         let mut guard = guard();
-        for (holder, what) in [(1, 1), (1, 2), (2, 1), (2, 3)] {
-            assert_eq!(challenged(&mut guard, holder, what, 5, at(0)), 3, "{holder} {what}");
+        for (holder, rule) in [(1, 1), (1, 2), (2, 1), (2, 3)] {
+            assert_eq!(challenged(&mut guard, holder, rule, 5, at(0)), 3, "{holder} {rule}");
         }
     }
 
     #[test]
-    fn many_tokens_of_one_holder_push_out_each_other_only() {
+    fn a_token_that_meets_the_rule_ends_the_count_for_that_rule_alone() {
+        let mut guard = guard();
+        for rule in [1, 2] {
+            assert_eq!(challenged(&mut guard, 1, rule, 5, at(0)), 3);
+        }
+        guard.forget(1, 1);
+        guard.forget(2, 2);
+        assert_eq!(challenged(&mut guard, 1, 1, 5, at(0)), 3);
+        assert!(guard.count(1, 2, at(0)));
+        guard.forget(1, 1);
+        guard.forget(1, 2);
+        assert!(guard.holders.is_empty());
+    }
+
+    #[test]
+    fn many_rules_of_one_holder_push_out_each_other_only() {
         let mut guard = guard();
         assert_eq!(challenged(&mut guard, 1, 1, 3, at(0)), 3);
-        for what in 0..100_000 {
-            assert!(!guard.count(2, what, at(0)));
+        for rule in 0..100_000 {
+            assert!(!guard.count(2, rule, at(0)));
         }
         assert!(guard.count(1, 1, at(0)));
         assert_eq!(guard.holders.get(&2).map(Vec::len), Some(MOST_OF_ONE));

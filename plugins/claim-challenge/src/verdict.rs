@@ -30,6 +30,7 @@ pub(crate) fn judge<'a>(
     let mut needed: Vec<&ScopeToken> = Vec::new();
     let mut all_unmet = Unmet::none();
     let mut without_rule = None;
+    let mut rules: Vec<&str> = Vec::new();
     for (position, asked) in subject.asks(&settings.rules)?.into_iter().enumerate() {
         for (rule, _) in asked.shadow {
             let unmet = rule.require.unmet(token, measure, now);
@@ -43,6 +44,7 @@ pub(crate) fn judge<'a>(
             }
             continue;
         };
+        rules.push(&rule.name);
         for scope in rule.require.scopes() {
             if !needed.contains(&scope) {
                 needed.push(scope);
@@ -62,8 +64,11 @@ pub(crate) fn judge<'a>(
         verdict.outcome = Err(Denial::plain(Reason::RuleMissing));
     } else if !all_unmet.is_empty() {
         let denial = asking.denial(&all_unmet, token, token.resource());
-        let is_repeated = denial.reason().has_challenge() && loop_guard.has_had_enough(token, &all_unmet, now);
+        let rule = verdict.rule.unwrap_or_default();
+        let is_repeated = denial.reason().has_challenge() && loop_guard.has_had_enough(token, rule, now);
         verdict.outcome = Err(if is_repeated { Denial::plain(Reason::ChallengeRepeated) } else { denial });
+    } else {
+        loop_guard.are_met(token, rules);
     }
     if verdict.outcome.is_err() {
         verdict.lists.push(("unmet", all_unmet.claims().map(Into::into).collect()));

@@ -22,6 +22,7 @@ pub struct Registration {
     client_id: String,
     redirect_uri: String,
     capabilities: Vec<String>,
+    is_literal: bool,
     origins: Vec<(String, SocketAddr)>,
 }
 
@@ -34,6 +35,7 @@ impl Registration {
             client_id: client_id.to_owned(),
             redirect_uri: redirect_uri.to_owned(),
             capabilities: Vec::new(),
+            is_literal: false,
             origins: Vec::new(),
         }
     }
@@ -42,6 +44,13 @@ impl Registration {
     #[must_use]
     pub fn origin(mut self, origin: &str, address: SocketAddr) -> Self {
         self.origins.push((origin.to_owned(), address));
+        self
+    }
+
+    /// Asks for the scopes of the challenge and no others; by default the SDK adds those that the client got before.
+    #[must_use]
+    pub fn literal(mut self) -> Self {
+        self.is_literal = true;
         self
     }
 
@@ -132,6 +141,9 @@ impl Authorization {
         manager.set_metadata(found.metadata);
         manager.configure_client(OAuthClientConfig::new(&registration.client_id, &registration.redirect_uri))?;
         let mut url = Url::parse(&match (asked.error.as_deref(), asked.scope.as_deref()) {
+            (_, Some(scope)) if registration.is_literal => {
+                manager.get_authorization_url(&scope.split_whitespace().collect::<Vec<_>>()).await?
+            }
             (Some("insufficient_scope"), Some(scope)) => manager.request_scope_upgrade(scope).await?,
             (_, scope) => {
                 // A stronger sign-in must not lose what was granted before.

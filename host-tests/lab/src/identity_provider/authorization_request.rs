@@ -64,6 +64,9 @@ impl AuthorizationRequest {
             Some(text) => ClaimsRequest::parse(text).map_err(|_| "invalid_request")?,
             None => ClaimsRequest::default(),
         };
+        let mut demands = demands(&only, &claims)?;
+        let by_scope = state.levels.iter().filter(|level| scope.is_some_and(|scope| level.is_for_one_of(scope)));
+        demands.acr.extend(by_scope.map(|level| vec![level.acr().to_owned()]));
         Ok(Self {
             client_id: client.id.clone(),
             redirect_uri: redirect_uri.to_owned(),
@@ -72,7 +75,7 @@ impl AuthorizationRequest {
             scope: scope.map(str::to_owned),
             resources: parameters.resources().ok_or("invalid_target")?,
             details,
-            demands: demands(&only, &claims)?,
+            demands,
             claims,
         })
     }

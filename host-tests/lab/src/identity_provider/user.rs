@@ -10,13 +10,14 @@ pub struct Level {
     acr: String,
     amr: Vec<String>,
     auth_contexts: Vec<String>,
+    scope: Option<String>,
 }
 
 impl Level {
     /// One that tokens call by this `acr`.
     #[must_use]
     pub fn new(acr: &str) -> Self {
-        Self { acr: acr.to_owned(), amr: Vec::new(), auth_contexts: Vec::new() }
+        Self { acr: acr.to_owned(), amr: Vec::new(), auth_contexts: Vec::new(), scope: None }
     }
 
     /// The methods that it uses (RFC 8176).
@@ -33,8 +34,19 @@ impl Level {
         self
     }
 
+    /// A scope that is granted only to who signs in so.
+    #[must_use]
+    pub fn for_scope(mut self, scope: &str) -> Self {
+        self.scope = Some(scope.to_owned());
+        self
+    }
+
     pub(super) fn acr(&self) -> &str {
         &self.acr
+    }
+
+    pub(super) fn is_for_one_of(&self, scope: &str) -> bool {
+        self.scope.as_deref().is_some_and(|own| scope.split(' ').any(|one| one == own))
     }
 
     pub(super) fn fulfils(&self, auth_context: &str) -> bool {
@@ -51,6 +63,7 @@ pub struct User {
     stays_away: bool,
     narrows: Option<Vec<Value>>,
     session: Option<Session>,
+    keeps_session: bool,
 }
 
 impl User {
@@ -64,6 +77,7 @@ impl User {
             stays_away: false,
             narrows: None,
             session: None,
+            keeps_session: true,
         }
     }
 
@@ -78,6 +92,14 @@ impl User {
     #[must_use]
     pub fn signed_in(mut self, acr: &str, unix_seconds: u64) -> Self {
         self.session = Some(Session { acr: acr.to_owned(), auth_time: unix_seconds });
+        self
+    }
+
+    /// Signs in for each request, so that a token says how the user signed in for this one, and nothing of those before:
+    /// as issuers do that grant `acr` per request.
+    #[must_use]
+    pub fn keeps_no_session(mut self) -> Self {
+        self.keeps_session = false;
         self
     }
 
@@ -147,7 +169,9 @@ impl User {
             .map(|acr| Session { acr: acr.clone(), auth_time: now })
             .find(|session| demands.allow_level(session, levels))
             .ok_or(UNMET)?;
-        self.session = Some(session.clone());
+        if self.keeps_session {
+            self.session = Some(session.clone());
+        }
         Ok(session)
     }
 }

@@ -13,6 +13,8 @@ scenarios! {
     fn the_scripts_of_a_listed_origin_may_read_the_challenge(runner) {
         let mut config = with_rules(json!([rule("/mcp/a", json!({"acr_values": ["mfa"]}))]));
         config["cors"] = json!({"allow_origins": [SPA]});
+        // One user comes with many tokens.
+        config["loop_guard"] = json!({"attempts": 100});
         let gateway = serve(runner, config);
         let outcome = gateway.send(with(get("/mcp/a"), &*gateway, json!({})).header("origin", SPA));
         outcome.denied_with(401).challenge().param("acr_values", "mfa");

@@ -20,6 +20,8 @@ fn gateway(runner: &dyn Runner, style: &str) -> Box<dyn Running> {
     ]));
     config["style"] = json!(style);
     config["authorization_uri"] = json!(AUTHORIZE);
+    // One user comes with many tokens.
+    config["loop_guard"] = json!({"attempts": 100});
     serve(runner, config)
 }
 
@@ -43,8 +45,8 @@ scenarios! {
             assert_eq!(outcome.challenges().len(), 1);
             let challenge = outcome.challenge();
             challenge.scheme("Bearer").param("error", "insufficient_claims").param("authorization_uri", AUTHORIZE);
-            challenge.param("resource_metadata", METADATA);
-            for name in ["acr_values", "max_age", "realm", "required_claims", "scope"] {
+            challenge.param("resource_metadata", METADATA).param("scope", "tools:read");
+            for name in ["acr_values", "max_age", "realm", "required_claims"] {
                 challenge.no_param(name);
             }
             let claims = asked(challenge.get("claims").unwrap());
@@ -83,14 +85,14 @@ scenarios! {
         outcome.denied_with(401);
         let [entra, rfc9470] = outcome.challenges().try_into().unwrap_or_else(|_| panic!("two: {}", outcome.picture()));
         rfc9470.param("error", "insufficient_user_authentication").param("acr_values", "mfa").param("max_age", "60");
-        rfc9470.param("scope", "a b").no_param("claims").no_param("authorization_uri");
+        rfc9470.param("scope", "a b tools:read").no_param("claims").no_param("authorization_uri");
         entra.param("error", "insufficient_claims").has_param("claims").param("authorization_uri", AUTHORIZE);
         entra.no_param("acr_values").no_param("max_age");
         // Who understands one of them gets that one, and each says only what it can.
         let outcome = send(&*gateway, "/mcp/two", json!({}));
         assert_eq!(outcome.denied_with(401).challenges().len(), 1);
         let met = json!({"acr": "mfa", "auth_time": gateway.now(), "xms_cc": "cp1"});
-        send(&*gateway, "/mcp/two", met).denied_with(401).challenge().param("error", "insufficient_claims").param("scope", "a b");
+        send(&*gateway, "/mcp/two", met).denied_with(401).challenge().param("error", "insufficient_claims").param("scope", "a b tools:read");
         send(&*gateway, "/mcp/c1", json!({})).denied_with(403).has_code("step_up_impossible");
     }
 }

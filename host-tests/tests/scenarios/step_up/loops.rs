@@ -1,4 +1,4 @@
-//! Loops end: a token that lacks the same again and again gets a final answer.
+//! Loops end: a client that comes back again and again without what a rule needs gets a final answer.
 
 use std::time::Duration;
 
@@ -38,11 +38,36 @@ scenarios! {
             is_final(&gateway.send(request.clone()));
             is_final(&gateway.send(request));
         }
-        // Another token is another matter, and so is one that does.
-        let another = token(&*gateway, json!({"acr": "pwd"})).sign();
-        gateway.send(get("/mcp/acr").bearer(&another)).denied_with(401);
-        gateway.send(get("/mcp/acr").bearer(&token(&*gateway, json!({"acr": "mfa"})).sign())).allowed();
-        is_final(&gateway.send(get("/mcp/acr").bearer(&one)));
+        // Another user is another matter, and so is another client.
+        for (name, value) in [("sub", "mallory"), ("client_id", "agent-2")] {
+            let another = token(&*gateway, json!({"acr": "pwd", name: value})).sign();
+            gateway.send(get("/mcp/acr").bearer(&another)).denied_with(401);
+        }
+    }
+
+    /// STP-18
+    fn each_round_brings_a_new_token_and_the_loop_ends_all_the_same(runner) {
+        let gateway = serve(runner, with_rules(json!([rule("/mcp/acr", json!({"acr_values": ["mfa"], "scopes": ["x"]}))])));
+        let send = |round: usize| {
+            let lacking = [json!({"acr": "mfa"}), json!({"scope": "x tools:read"})];
+            let token = token(&*gateway, lacking[round % 2].clone()).claim("jti", format!("round-{round}"));
+            gateway.send(get("/mcp/acr").bearer(&token.sign()))
+        };
+        let statuses: Vec<u16> = (0..3).map(|round| send(round).response.status).collect();
+        assert_eq!(statuses, [403, 401, 403]);
+        for round in 3..6 {
+            is_final(&send(round));
+        }
+    }
+
+    fn a_token_that_meets_the_rule_starts_the_count_anew(runner) {
+        let gateway = serve(runner, with_rules(json!([rule("/mcp/acr", json!({"acr_values": ["mfa"]}))])));
+        let request = |acr: &str| get("/mcp/acr").bearer(&token(&*gateway, json!({"acr": acr})).sign());
+        for _ in 0..3 {
+            assert_eq!(statuses(&*gateway, &request("pwd"), 2), [401; 2]);
+            gateway.send(request("mfa")).allowed();
+        }
+        assert_eq!(statuses(&*gateway, &request("pwd"), 4), [401, 401, 401, 403]);
     }
 
     fn the_window_ends(runner) {

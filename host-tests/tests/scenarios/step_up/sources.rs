@@ -34,7 +34,7 @@ scenarios! {
         gateway.send(with(get("/mcp/b"), &*gateway, json!({}))).allowed();
         let outcome = gateway.send(with(get("/mcp/a"), &*gateway, json!({"acr": "pwd"})));
         outcome.denied_with(401).challenge().param("acr_values", "mfa").param("realm", R).param("resource_metadata", METADATA);
-        gateway.send(with(get("/mcp/s"), &*gateway, json!({}))).denied_with(403).challenge().param("scope", "a b");
+        gateway.send(with(get("/mcp/s"), &*gateway, json!({}))).denied_with(403).challenge().param("scope", "a b tools:read");
         let now = gateway.now();
         for (token, code) in [
             (token(&*gateway, json!({"acr": "mfa"})).sign_with(stranger(Algorithm::Rs256)), "signature_invalid"),
@@ -84,7 +84,7 @@ scenarios! {
         send("/mcp/a", json!({"acr": "mfa"})).allowed();
         send("/mcp/b", json!({})).allowed();
         send("/mcp/a", json!({})).denied_with(401).challenge().param("acr_values", "mfa").param("resource_metadata", METADATA);
-        send("/mcp/s", json!({})).denied_with(403).challenge().param("scope", "a b");
+        send("/mcp/s", json!({})).denied_with(403).challenge().param("scope", "a b tools:read");
         // What jwt_authn says is of another token, or of none.
         let weak = good(&*gateway).sign();
         let strong = token(&*gateway, json!({"acr": "mfa"})).sign();

@@ -3,7 +3,7 @@
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use fourleg_lab::{
-    agent::{Agent, Denied, NotGranted, Session},
+    agent::{Agent, Denied, NotGranted, Registration, Session},
     identity_provider::User,
     unix_now,
 };
@@ -43,6 +43,19 @@ impl World {
     /// Whether a session with this token may call the tool.
     fn lets_pass(&self, token: &str, tool: &str) -> bool {
         call(&Agent::new(self.url()).token(token).connect().unwrap(), tool).is_ok()
+    }
+
+    /// The tool is denied with this status; the client follows the challenge once, and then may call the tool, and whatever
+    /// it could before.
+    fn one_round(&self, agent: &Agent, session: &Session, tool: &str, status: u16) {
+        let before = self.idp.authorizations().len();
+        let challenged = denied(session, tool);
+        assert_eq!(challenged.status, Some(status), "{challenged}");
+        agent.follow(&challenged).unwrap();
+        for tool in [tool, "read_file"] {
+            call(session, tool).unwrap_or_else(|denied| panic!("{tool} again: {denied}"));
+        }
+        assert_eq!(self.idp.authorizations().len() - before, 1);
     }
 }
 
@@ -94,6 +107,40 @@ mod on_envoy {
         assert_eq!(call(&session, "list_reports").unwrap(), "q1.pdf\nq2.pdf");
         assert!(!world.lets_pass(&strong, "list_reports"));
         assert_eq!((world.runs("transfer_funds"), world.runs("list_reports")), (2, 1));
+    }
+
+    /// STP-04: an issuer that grants `acr` and scopes per request, and a client that asks for what the challenge says alone.
+    #[test]
+    fn every_step_up_is_through_after_one_round_although_the_issuer_grants_no_more_than_is_asked_for() {
+        let strong = json!({"acr_values": ["urn:mfa"], "max_age_seconds": 300, "scopes": ["tools:report"]});
+        let rules = [("delete_*", strong), ("transfer_funds", json!({"acr_values": ["urn:mfa"]}))];
+        let world = World::start(Some(&claim_challenge("rfc9470", &rules)));
+        world.idp.seat(alice().keeps_no_session());
+        let (agent, session) = world.signed_in(world.agent_registered(Registration::literal));
+        world.one_round(&agent, &session, "delete_file", 401);
+        // The authentication is there, and one scope short.
+        let (agent, session) = world.signed_in(world.agent_registered(Registration::literal));
+        world.one_round(&agent, &session, "transfer_funds", 401);
+        world.one_round(&agent, &session, "delete_file", 403);
+        assert_eq!(world.asked("acr_values").as_deref(), Some("urn:mfa"));
+        assert_eq!(world.asked("max_age").as_deref(), Some("300"));
+        assert_eq!(world.asked("scope").as_deref(), Some("tools:report tools:read"));
+    }
+
+    /// STP-17: all that the client follows is 403 `insufficient_scope`.
+    #[test]
+    fn a_client_that_knows_scopes_alone_steps_up_after_one_round() {
+        let strong = json!({"acr_values": ["urn:mfa"], "scopes": ["tools:report"]});
+        let mut config = claim_challenge("rfc9470", &[("delete_*", strong)]);
+        config["style"] = json!("scope");
+        config["rules"][0]["step_up_scope"] = json!("step-up:mfa");
+        let world = World::start(Some(&config));
+        world.idp.seat(alice().keeps_no_session());
+        let (agent, session) = world.signed_in(world.agent_registered(Registration::literal));
+        world.one_round(&agent, &session, "delete_file", 403);
+        assert_eq!(world.asked("scope").as_deref(), Some("tools:report step-up:mfa tools:read"));
+        assert_eq!((world.asked("acr_values"), world.asked("max_age")), (None, None));
+        assert_eq!(claims(&agent.current_token().unwrap())["acr"], "urn:mfa");
     }
 
     /// STP-13, STP-14, STP-15, STP-16

@@ -72,7 +72,14 @@ fn each_typical_mistake_is_named_with_its_place() {
         (set("/rules/2/require/acr_values", json!([])), "rules[2].require.acr_values is empty"),
         (set("/rules/2/require/acr", json!("x")), "rules[2].require.acr is not known here"),
         (set("/rules/2/require/clients", json!(["x"])), "rules[2].require.clients is not known here"),
-        (set("/style", json!("okta")), "style has a wrong value: expected one of `rfc9470`, `entra`, `both`"),
+        (set("/style", json!("okta")), "style has a wrong value: expected one of `rfc9470`, `entra`, `both`, `scope`, or a list"),
+        (set("/style", json!(["okta"])), "style has a wrong value: expected one of"),
+        (set("/style", json!({})), "style has a wrong value: expected one of"),
+        (set("/style", json!([])), "style is empty"),
+        (set("/style", json!(["entra", "rfc9470", "scope"])), "rfc9470_clients is missing"),
+        (set("/rfc9470_clients", json!(["agent-1"])), "rfc9470_clients has no meaning with this style"),
+        (set("/rules/2/step_up_scope", json!("s")), "rules[2].step_up_scope is never asked for: expected the style scope"),
+        (set("/rules/2/step_up_scope", json!(["s"])), "rules[2].step_up_scope is of type list"),
         (gone("/authorization_uri"), "authorization_uri is missing"),
         (set("/authorization_uri", json!("http://x")), "authorization_uri is no plain https URL"),
         (set("/acr_levels", json!({"a": []})), "acr_levels.a is empty"),
@@ -100,6 +107,33 @@ fn each_typical_mistake_is_named_with_its_place() {
         (set("/mode", json!("shadow")), "mode is not known here"),
         ("[]".to_owned(), "is not a JSON object"),
     ]);
+}
+
+#[test]
+fn a_step_up_scope_stands_for_an_authentication_and_is_one_scope() {
+    let mut document = document();
+    document["style"] = json!(["both", "scope"]);
+    document["rfc9470_clients"] = json!(["agent-1"]);
+    document["rules"][2]["step_up_scope"] = json!("step-up:mfa");
+    let settings = Settings::read(document.to_string().as_bytes()).unwrap();
+    assert!(settings.common.notes.is_empty(), "{:?}", settings.common.notes);
+    let sound = Sound::new(document, Settings::read);
+    let set = |pointer, value| sound.set(pointer, value);
+    sound.each_is_told_once([
+        (set("/rules/2/step_up_scope", json!("a b")), "rules[2].step_up_scope is no scope"),
+        (set("/rules/2/step_up_scope", json!("")), "rules[2].step_up_scope is no scope"),
+        (set("/rules/2/step_up_scope", json!("offline_access")), "rules[2].step_up_scope asks for a refresh token"),
+        (set("/rules/1/step_up_scope", json!("s")), "rules[1].step_up_scope stands for nothing"),
+        (set("/rfc9470_clients", json!([])), "rfc9470_clients is empty"),
+    ]);
+}
+
+#[test]
+fn a_rule_whose_authentication_no_scope_stands_for_is_noted_with_style_scope() {
+    let mut document = document();
+    document["style"] = json!("scope");
+    let notes = Settings::read(document.to_string().as_bytes()).unwrap().common.notes;
+    assert!(notes.len() == 1 && notes[0].starts_with("rules[2].step_up_scope is missing"), "{notes:#?}");
 }
 
 /// Without its mistake the block is about less, so what it would make of later rules is not told.

@@ -194,7 +194,7 @@ fn each<R, S>(list: Option<&[R]>, place: &str, mut settings: impl FnMut(&R, &str
 }
 
 /// A list that is there says something: an empty one could be meant as "none" or as "all".
-pub(crate) fn require_names(list: Option<&[String]>, place: &str, problems: &mut Problems) {
+pub fn require_names(list: Option<&[String]>, place: &str, problems: &mut Problems) {
     if list.is_some_and(|list| list.is_empty() || list.iter().any(String::is_empty)) {
         problems.add(place, "is empty or holds an empty name: expected at least one name, or leave it out");
     }

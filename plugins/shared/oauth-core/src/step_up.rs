@@ -12,6 +12,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::Value;
 
+use self::unmet::Claim;
 use crate::challenge::can_be_listed;
 use crate::config::{Problems, at};
 use crate::requirement::{require_names, scopes};
@@ -19,7 +20,7 @@ use crate::scope::{ScopeHierarchy, ScopeToken, require_scopes_within};
 use crate::time::UnixTime;
 use crate::verified_claims::VerifiedClaims;
 
-pub use asking::{Asking, Style};
+pub use asking::{Asking, RawStyle, Style, Styles};
 pub use unmet::Unmet;
 
 /// A step-up requirement as configured.
@@ -45,6 +46,8 @@ pub struct StepUp {
     auth_context: Option<String>,
     /// All of these.
     scopes: Vec<ScopeToken>,
+    /// What a client can ask for to get the rest; a token need not hold it.
+    step_up_scope: Option<ScopeToken>,
 }
 
 /// By what tokens are measured, for all rules alike.
@@ -115,6 +118,7 @@ impl RawStepUp {
             amr: self.amr.clone().unwrap_or_default(),
             auth_context: self.auth_context.clone(),
             scopes,
+            step_up_scope: None,
         }
     }
 }
@@ -129,46 +133,60 @@ impl StepUp {
         &self.scopes
     }
 
+    /// With a scope that the issuer grants only after the authentication that this block requires ([`Style::Scope`]).
+    #[must_use]
+    pub fn with_step_up_scope(self, step_up_scope: Option<ScopeToken>) -> Self {
+        Self { step_up_scope, ..self }
+    }
+
+    /// Whether this block requires more than scopes.
+    #[must_use]
+    pub fn is_about_authentication(&self) -> bool {
+        !self.acr_values.is_empty() || self.max_age.is_some() || !self.amr.is_empty() || self.auth_context.is_some()
+    }
+
     /// What a token lacks. A claim that is missing or of another type is unmet, never satisfied (RFC 9470 §6).
     #[must_use]
     pub fn unmet(&self, token: &impl AsRef<VerifiedClaims>, measure: &Measure, now: UnixTime) -> Unmet {
         let members = token.as_ref().members();
-        let mut unmet = Unmet::default();
+        let mut unmet = Unmet::none_of(self);
         let acr = members.get("acr").and_then(Value::as_str);
         if !self.acr_values.is_empty() && !acr.is_some_and(|acr| measure.acr_levels.satisfies(acr, &self.acr_values)) {
-            unmet.acr(&self.acr_values);
+            unmet.lacks(Claim::Acr);
         }
         if let Some(max_age) = self.max_age
             && !is_recent(members.get("auth_time"), max_age, measure.clock_skew, now)
         {
-            unmet.auth_time(max_age);
+            unmet.lacks(Claim::AuthTime);
         }
         let methods = members.get("amr");
         if !self.amr.iter().all(|method| holds(methods, method)) {
-            unmet.amr(&self.acr_values);
+            unmet.lacks(Claim::Amr);
         }
         let contexts = members.get("acrs");
         if let Some(id) = self.auth_context.as_deref().filter(|id| !holds(contexts, id)) {
-            unmet.auth_context(id);
+            unmet.lacks_context(id);
         }
         if require_scopes_within(token, &self.scopes, &measure.scope_hierarchy).is_err() {
-            // COR-12: the client is told all that the operation needs, not what it lacks.
-            unmet.scopes(&self.scopes);
+            unmet.lacks(Claim::Scope);
         }
         unmet
     }
 
-    /// The members that no challenge of this style can ask for: a token without them is denied, and the client is not
+    /// The members that no challenge of these styles can ask for: a token without them is denied, and the client is not
     /// told how to get one with them.
     #[must_use]
-    pub fn cannot_be_asked(&self, style: Style) -> Vec<&'static str> {
-        let rfc9470 = style != Style::Entra;
+    pub fn cannot_be_asked(&self, styles: Styles) -> Vec<&'static str> {
+        let Styles { rfc9470, entra, scope } = styles;
+        if scope && self.step_up_scope.is_some() {
+            return Vec::new();
+        }
         let given = [
             ("acr_values", !self.acr_values.is_empty() && !rfc9470),
             ("max_age_seconds", self.max_age.is_some() && !rfc9470),
             // No parameter says it, but an acr can stand for it at the issuer.
             ("amr", !self.amr.is_empty() && (self.acr_values.is_empty() || !rfc9470)),
-            ("auth_context", self.auth_context.is_some() && style == Style::Rfc9470),
+            ("auth_context", self.auth_context.is_some() && !entra),
         ];
         given.into_iter().filter_map(|(name, silent)| silent.then_some(name)).collect()
     }

@@ -194,7 +194,7 @@ impl Reason {
             Self::ChallengeRepeated => refusal(
                 403,
                 "challenge_repeated",
-                "the same token was challenged several times and still lacks what is required: obtain a new token, and if that lacks it too, ask the operator whether the issuer puts it into its tokens",
+                "the client was challenged several times for the same and its tokens still lack what is required: ask for all that the challenge names, and if the new token lacks it too, ask the operator whether the issuer puts it into its tokens",
             ),
             // RFC 9110 §15.5.4: a new token would not help.
             Self::RuleMissing => refusal(403, "rule_missing", "no rule allows this request"),

@@ -49,7 +49,7 @@ fn lacks(block: Value, claims: Value) -> Vec<&'static str> {
 }
 
 fn asking(style: Style) -> Asking {
-    Asking { style, authorization_uri: Some(AUTHORIZE.to_owned()), scope_as_unauthorized: false }
+    Asking { styles: Styles::of(&[style]), authorization_uri: Some(AUTHORIZE.to_owned()), ..Asking::default() }
 }
 
 fn denied(style: Style, block: Value, claims: Value) -> Denial {
@@ -91,6 +91,7 @@ fn a_weaker_authentication_is_told_the_values_that_would_do() {
         [parameters([
             ("realm", RESOURCE),
             ("error", "insufficient_user_authentication"),
+            ("scope", "tools:read"),
             ("acr_values", "mfa"),
             ("resource_metadata", METADATA),
         ])]
@@ -121,21 +122,54 @@ fn max_age_is_told_quoted_and_zero_is_an_age() {
 
 /// STP-04
 #[test]
-fn all_that_is_unmet_rides_in_one_challenge() {
-    let block = json!({"acr_values": ["mfa"], "max_age_seconds": 60, "scopes": ["tools:read", "tools:delete"]});
-    let denial = denied(Style::Rfc9470, block, json!({"acr": "pwd", "auth_time": NOW - 3600}));
-    assert_eq!(denial.status(), 401);
-    assert_eq!(
-        challenges(&denial),
-        [parameters([
-            ("realm", RESOURCE),
-            ("error", "insufficient_user_authentication"),
-            ("scope", "tools:read tools:delete"),
-            ("acr_values", "mfa"),
-            ("max_age", "60"),
-            ("resource_metadata", METADATA),
-        ])]
-    );
+fn all_that_is_needed_rides_in_one_challenge_whatever_of_it_is_lacking() {
+    let block = || json!({"acr_values": ["mfa"], "max_age_seconds": 60, "scopes": ["tools:delete", "tools:read"]});
+    let both = "tools:read tools:delete";
+    for (claims, status, scope) in [
+        (json!({"acr": "pwd", "auth_time": NOW - 3600}), 401, "tools:delete tools:read"),
+        (json!({"acr": "mfa", "auth_time": NOW - 3600, "scope": both}), 401, "tools:delete tools:read"),
+        (json!({"acr": "pwd", "auth_time": NOW, "scope": "x tools:read"}), 401, "tools:delete tools:read x"),
+        (json!({"acr": "mfa", "auth_time": NOW}), 403, "tools:delete tools:read"),
+        (json!({"acr": "mfa", "auth_time": NOW, "scope": "openid x"}), 403, "tools:delete tools:read openid x"),
+    ] {
+        let denial = denied(Style::Rfc9470, block(), claims.clone());
+        assert_eq!(denial.status(), status, "{claims}");
+        assert_eq!(
+            challenges(&denial),
+            [parameters([
+                ("realm", RESOURCE),
+                ("error", denial.reason().oauth_error().unwrap()),
+                ("scope", scope),
+                ("acr_values", "mfa"),
+                ("max_age", "60"),
+                ("resource_metadata", METADATA),
+            ])],
+            "{claims}"
+        );
+    }
+}
+
+/// STP-04: an issuer that grants exactly what is asked for, and a client that asks for exactly what it is told.
+#[test]
+fn a_client_that_takes_a_challenge_at_its_word_is_through_after_one_round() {
+    let required = required(json!({"acr_values": ["mfa"], "max_age_seconds": 60, "scopes": ["tools:delete"]}));
+    let now = UnixTime::from_secs(NOW);
+    for (acr, auth_time, scope) in [
+        ("pwd", NOW, "tools:read"),
+        ("mfa", NOW, "tools:read"),
+        ("mfa", NOW - 3600, "tools:read tools:delete"),
+        ("pwd", NOW - 3600, ""),
+    ] {
+        let weak = token(json!({"acr": acr, "auth_time": auth_time, "scope": scope}));
+        let unmet = required.unmet(&weak, &measure(), now);
+        let asked = challenges(&asking(Style::Rfc9470).denial(&unmet, &weak, Some(RESOURCE))).remove(0);
+        let granted = token(json!({
+            "acr": asked.get("acr_values"), "scope": asked.get("scope"),
+            "auth_time": if asked.contains_key("max_age") { NOW } else { auth_time },
+        }));
+        assert!(required.unmet(&granted, &measure(), now).is_empty(), "{asked:?}");
+        assert!(weak.scopes().iter().all(|scope| granted.scopes().contains(scope)), "{asked:?}");
+    }
 }
 
 /// STP-05
@@ -197,7 +231,7 @@ fn every_method_is_needed_and_asked_for_by_the_acr_that_stands_for_it() {
     let denial = denied(Style::Rfc9470, block(), json!({"acr": "mfa", "amr": ["pwd"]}));
     assert_eq!(challenges(&denial)[0]["acr_values"], "mfa");
     let denial = denied(Style::Rfc9470, json!({"amr": ["otp"]}), json!({}));
-    assert_eq!((denial.status(), challenges(&denial)[0].len()), (401, 3), "realm, error, resource_metadata");
+    assert_eq!((denial.status(), challenges(&denial)[0].len()), (401, 4), "realm, error, scope, resource_metadata");
 }
 
 /// COR-12, COR-13
@@ -212,6 +246,7 @@ fn missing_scope_alone_is_told_with_all_that_is_needed() {
             ("realm", RESOURCE),
             ("error", "insufficient_scope"),
             ("scope", "tools:read tools:delete"),
+            ("acr_values", "mfa"),
             ("resource_metadata", METADATA),
         ])]
     );
@@ -239,6 +274,7 @@ fn entra_is_told_everything_in_one_challenge_of_its_own_parameters() {
     let expected = parameters([
         ("authorization_uri", AUTHORIZE),
         ("error", "insufficient_claims"),
+        ("scope", "tools:read"),
         ("claims", &claims),
         ("resource_metadata", METADATA),
     ]);
@@ -291,7 +327,7 @@ fn an_auth_context_is_a_member_of_the_array_acrs_and_any_identifier() {
 #[test]
 fn what_a_style_cannot_ask_for_still_denies_and_is_named_to_the_operator() {
     let all = json!({"acr_values": ["a"], "max_age_seconds": 1, "amr": ["otp"], "auth_context": "c1"});
-    let cannot = |block: &Value, style| required(block.clone()).cannot_be_asked(style);
+    let cannot = |block: &Value, style| required(block.clone()).cannot_be_asked(Styles::of(&[style]));
     assert_eq!(cannot(&all, Style::Rfc9470), ["auth_context"]);
     assert_eq!(cannot(&all, Style::Entra), ["acr_values", "max_age_seconds", "amr"]);
     assert!(cannot(&all, Style::Both).is_empty());
@@ -300,6 +336,98 @@ fn what_a_style_cannot_ask_for_still_denies_and_is_named_to_the_operator() {
     assert_eq!((denial.status(), challenges(&denial)[0].contains_key("claims")), (401, false));
     let denial = denied(Style::Entra, json!({"acr_values": ["mfa"]}), json!({"xms_cc": ["cp1"]}));
     assert_eq!(denial.reason(), Reason::StepUpImpossible);
+}
+
+fn step_up_scope(text: &str) -> Option<ScopeToken> {
+    Some(ScopeToken::parse(text).unwrap())
+}
+
+/// The status, the error and the scope of the denial by these forms.
+fn told(styles: &[Style], required: &StepUp, claims: Value) -> (u16, String, Option<String>, usize) {
+    let token = token(claims);
+    let unmet = required.unmet(&token, &measure(), UnixTime::from_secs(NOW));
+    let asking = Asking {
+        styles: Styles::of(styles),
+        rfc9470_clients: vec!["agent-9470".to_owned()],
+        authorization_uri: Some(AUTHORIZE.to_owned()),
+        scope_as_unauthorized: false,
+    };
+    let denial = asking.denial(&unmet, &token, Some(RESOURCE));
+    let challenge = challenges(&denial).into_iter().next().unwrap_or_default();
+    let get = |name: &str| challenge.get(name).cloned();
+    (denial.status(), get("error").unwrap_or_default(), get("scope"), challenge.len())
+}
+
+/// STP-17
+#[test]
+fn by_scope_a_stronger_authentication_is_one_more_scope_to_ask_for() {
+    let block =
+        json!({"acr_values": ["mfa"], "max_age_seconds": 60, "amr": ["otp"], "auth_context": "c1", "scopes": ["x"]});
+    let required = required(block).with_step_up_scope(step_up_scope("step-up:mfa"));
+    let all = json!({"acr": "mfa", "auth_time": NOW, "amr": ["otp"], "acrs": ["c1"], "scope": "x tools:read"});
+    for (claim, lacking) in [
+        ("acr", json!("pwd")),
+        ("auth_time", json!(NOW - 3600)),
+        ("amr", json!([])),
+        ("acrs", json!(["c2"])),
+        ("scope", json!("tools:read")),
+    ] {
+        let mut claims = all.clone();
+        claims[claim] = lacking;
+        let scope = Some("x step-up:mfa tools:read".to_owned());
+        // Realm, error, scope and metadata: no parameter of another form.
+        assert_eq!(
+            told(&[Style::Scope], &required, claims),
+            (403, "insufficient_scope".to_owned(), scope, 4),
+            "{claim}"
+        );
+    }
+    assert!(
+        required.unmet(&token(all), &measure(), UnixTime::from_secs(NOW)).is_empty(),
+        "the scope itself is not needed"
+    );
+    assert!(required.cannot_be_asked(Styles::of(&[Style::Scope])).is_empty());
+}
+
+/// STP-17
+#[test]
+fn by_scope_a_rule_without_a_step_up_scope_is_denied_without_a_challenge() {
+    let required = required(json!({"acr_values": ["mfa"], "scopes": ["x"]}));
+    let plain = (403, String::new(), None, 0);
+    assert_eq!(told(&[Style::Scope], &required, json!({"scope": "x"})), plain);
+    let scope_alone = (403, "insufficient_scope".to_owned(), Some("x tools:read".to_owned()), 4);
+    assert_eq!(told(&[Style::Scope], &required, json!({"acr": "mfa"})), scope_alone);
+    assert_eq!(required.cannot_be_asked(Styles::of(&[Style::Scope])), ["acr_values"]);
+}
+
+/// STP-17
+#[test]
+fn each_client_is_asked_in_the_form_that_it_follows() {
+    let required =
+        required(json!({"acr_values": ["mfa"], "auth_context": "c1"})).with_step_up_scope(step_up_scope("s"));
+    let every = [Style::Rfc9470, Style::Entra, Style::Scope];
+    let by_scope = (403, "insufficient_scope", Some("s tools:read"));
+    let by_rfc9470 = (401, "insufficient_user_authentication", Some("tools:read"));
+    let by_entra = (401, "insufficient_claims", Some("tools:read"));
+    for (styles, claims, expected) in [
+        (&[Style::Rfc9470, Style::Scope][..], json!({}), by_scope),
+        (&[Style::Rfc9470, Style::Scope], json!({"client_id": "agent-1"}), by_scope),
+        (&[Style::Rfc9470, Style::Scope], json!({"client_id": "agent-9470"}), by_rfc9470),
+        // What RFC 9470 cannot say, the scope can.
+        (&[Style::Rfc9470, Style::Scope], json!({"client_id": "agent-9470", "acr": "mfa"}), by_scope),
+        (&[Style::Entra, Style::Scope], json!({"xms_cc": "cp1"}), by_entra),
+        (&[Style::Entra, Style::Scope], json!({"xms_cc": "cp1", "acrs": ["c1"]}), by_scope),
+        (&[Style::Entra, Style::Scope], json!({}), by_scope),
+        (&every, json!({"client_id": "agent-9470", "xms_cc": "cp1"}), by_entra),
+        (&every, json!({"client_id": "agent-9470"}), by_rfc9470),
+        (&every, json!({"xms_cc": "cp1"}), by_entra),
+        (&every, json!({}), by_scope),
+        // Without the form scope, the list means nothing.
+        (&[Style::Rfc9470], json!({"client_id": "agent-1"}), by_rfc9470),
+    ] {
+        let (status, error, scope, _) = told(styles, &required, claims.clone());
+        assert_eq!((status, error.as_str(), scope.as_deref()), expected, "{styles:?} {claims}");
+    }
 }
 
 #[test]
@@ -349,7 +477,7 @@ fn each_mistake_is_named_with_its_place() {
 fn a_resource_that_has_no_metadata_is_told_without_it() {
     let token = token(json!({}));
     let unmet = required(json!({"acr_values": ["mfa"]})).unmet(&token, &measure(), UnixTime::from_secs(NOW));
-    for (resource, names) in [(None, 2), (Some("urn:example:rest"), 3)] {
+    for (resource, names) in [(None, 3), (Some("urn:example:rest"), 4)] {
         let denial = Asking::default().denial(&unmet, &token, resource);
         assert_eq!(challenges(&denial)[0].len(), names, "{resource:?}");
     }

@@ -3,54 +3,55 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::AcrLevels;
+use super::{AcrLevels, StepUp};
 use crate::scope::ScopeToken;
 
-/// What a token lacks of one requirement, or of those of several operations together.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+/// What a token lacks of one requirement, or of those of several operations together, and all that they ask for.
+///
+/// What is met already is asked for as well. Issuers grant `acr` and scopes per request: a client that asks for the rest
+/// alone comes back with the rest alone.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Unmet {
     claims: BTreeSet<Claim>,
     acr_values: Vec<String>,
     max_age: Option<Duration>,
     auth_contexts: Vec<String>,
     scopes: Vec<ScopeToken>,
+    step_up_scopes: Vec<ScopeToken>,
 }
 
 /// A claim that does not say what it should.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Claim {
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Claim {
     Acr,
     AuthTime,
+    /// Methods cannot be asked for: the client is asked for the `acr` that stands for them.
     Amr,
     Acrs,
     Scope,
 }
 
 impl Unmet {
-    pub(super) fn acr(&mut self, wanted: &[String]) {
-        self.claims.insert(Claim::Acr);
-        self.acr_values = wanted.to_vec();
+    /// All that a requirement asks for, and nothing of it is lacking so far.
+    pub(super) fn none_of(required: &StepUp) -> Self {
+        Self {
+            claims: BTreeSet::new(),
+            acr_values: required.acr_values.clone(),
+            max_age: required.max_age,
+            auth_contexts: Vec::new(),
+            scopes: required.scopes.clone(),
+            step_up_scopes: required.step_up_scope.iter().cloned().collect(),
+        }
     }
 
-    pub(super) fn auth_time(&mut self, max_age: Duration) {
-        self.claims.insert(Claim::AuthTime);
-        self.max_age = Some(max_age);
+    pub(super) fn lacks(&mut self, claim: Claim) {
+        self.claims.insert(claim);
     }
 
-    /// Methods cannot be asked for, so the client is asked for the `acr` that stands for them.
-    pub(super) fn amr(&mut self, acr_values: &[String]) {
-        self.claims.insert(Claim::Amr);
-        self.acr_values = acr_values.to_vec();
-    }
-
-    pub(super) fn auth_context(&mut self, id: &str) {
+    /// Contexts are asked for one at a time, and Entra keeps those that a session has: what is met is not asked for.
+    pub(super) fn lacks_context(&mut self, id: &str) {
         self.claims.insert(Claim::Acrs);
         self.auth_contexts = vec![id.to_owned()];
-    }
-
-    pub(super) fn scopes(&mut self, needed: &[ScopeToken]) {
-        self.claims.insert(Claim::Scope);
-        self.scopes = needed.to_vec();
     }
 
     /// Nothing is lacking.
@@ -62,6 +63,7 @@ impl Unmet {
             max_age: None,
             auth_contexts: Vec::new(),
             scopes: Vec::new(),
+            step_up_scopes: Vec::new(),
         }
     }
 
@@ -82,7 +84,7 @@ impl Unmet {
         })
     }
 
-    /// This and what another operation of the same request lacks: the token must come to satisfy both.
+    /// This and what another operation of the same request asks for and lacks: the token must come to satisfy both.
     ///
     /// Where both want an `acr`, those values are left that satisfy both. If there is none, one token can never do; then
     /// the client is asked for the first, and the request goes on being denied.
@@ -109,9 +111,11 @@ impl Unmet {
                 self.auth_contexts.push(id);
             }
         }
-        for scope in other.scopes {
-            if !self.scopes.contains(&scope) {
-                self.scopes.push(scope);
+        for (scopes, others) in [(&mut self.scopes, other.scopes), (&mut self.step_up_scopes, other.step_up_scopes)] {
+            for scope in others {
+                if !scopes.contains(&scope) {
+                    scopes.push(scope);
+                }
             }
         }
         self
@@ -131,9 +135,14 @@ impl Unmet {
         self.auth_contexts.first().map(String::as_str)
     }
 
-    /// Every scope that is needed, if one of them is missing.
+    /// Every scope that is needed.
     pub(super) fn needed_scopes(&self) -> &[ScopeToken] {
         &self.scopes
+    }
+
+    /// The scopes that the issuer grants only after the authentication that is needed.
+    pub(super) fn step_up_scopes(&self) -> &[ScopeToken] {
+        &self.step_up_scopes
     }
 
     /// Whether more scope is all that it takes.
