@@ -88,6 +88,29 @@ scenarios! {
         gateway.send(get("/both").bearer(&token("https://b.example", "https://both.example"))).allowed();
     }
 
+    /// AUD-16
+    fn the_slash_of_an_empty_path_makes_no_other_resource(runner) {
+        for (resource, other) in [("https://mcp.example.com", "https://mcp.example.com/"), ("https://mcp.example.com/", "https://mcp.example.com")] {
+            let mut config = config();
+            config["resources"][0]["resource"] = json!(resource);
+            let gateway = runner.start(gateway(config)).unwrap();
+            for audience in [json!(resource), json!(other), json!(["x", other])] {
+                gateway.send(get("/mcp").bearer(&good(&*gateway).audience(audience).sign())).allowed();
+            }
+            for audience in ["https://mcp.example.com//".to_owned(), R.into(), "http://mcp.example.com/".into()] {
+                gateway.send(get("/mcp").bearer(&good(&*gateway).audience(audience).sign())).denied_with(401).has_code("audience_mismatch");
+            }
+        }
+        // One resource under both names would be two to the operator and one to the tokens.
+        let mut config = config();
+        config["resources"] = json!([
+            {"resource": "https://mcp.example.com", "match": {"path": {"prefix": "/a"}}},
+            {"resource": "https://mcp.example.com/", "match": {"path": {"prefix": "/b"}}},
+        ]);
+        let log = runner.start(gateway(config)).err().unwrap().logs.join("\n");
+        assert!(log.contains("resources[1].resource is there twice"), "{log}");
+    }
+
     /// COR-12, COR-14
     fn a_missing_scope_is_told_with_all_that_the_operation_needs(runner) {
         let gateway = serve(runner);

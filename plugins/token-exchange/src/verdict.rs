@@ -8,6 +8,7 @@ use filter_kit::{
     token_source::{HandedOver, subject_token},
 };
 use oauth_core::{
+    audience::same_resource,
     denial::{Denial, Reason},
     scope::ScopeToken,
     secret::Secret,
@@ -243,9 +244,10 @@ impl Bench<'_, '_> {
     fn is_meant_for(&self, grant: &Grant, server: &Server) -> bool {
         let claims = self.token.claims();
         let audiences = claims.audiences();
+        let is_expected = |audience: &String| grant.audiences.expected.iter().any(|name| same_resource(name, audience));
         self.token.issuer() == server.issuer
             && !audiences.is_empty()
-            && audiences.iter().all(|audience| grant.audiences.expected.contains(audience))
+            && audiences.iter().all(is_expected)
             && claims.scopes_in_any_claim().iter().all(|scope| grant.scope.contains(scope))
             && grant.actors.as_ref().is_none_or(|actors| actors.check(claims).is_ok())
             && is_delegated(claims, self.token.profile())

@@ -8,6 +8,7 @@ use filter_kit::{
     rules::{self, Mode, RawRule},
 };
 use oauth_core::{
+    audience::same_resource,
     config::{Problems, at, at_index},
     requirement::{RawRequirement, Requirement},
     resource_metadata::{RawResourceMetadata, ResourceMetadata},
@@ -54,7 +55,7 @@ pub(super) fn resources(raw: Option<&[RawResource]>, issuers: &Issuers, problems
         let place = at_index("resources", index);
         let Some(made) = entry.settings(raw.len() == 1, issuers, &place, problems) else { continue };
         for other in &resources {
-            if made.protected.resource != other.protected.resource
+            if !same_resource(&made.protected.resource, &other.protected.resource)
                 && let (Some(a), Some(b)) = (&made.metadata, &other.metadata)
                 && a.shares_its_place_with(b)
             {

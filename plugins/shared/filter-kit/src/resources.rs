@@ -1,7 +1,7 @@
 //! Protected resources: which requests are about which, and whose tokens are meant for it (RFC 8707).
 
 use oauth_core::{
-    audience::is_resource_identifier,
+    audience::{is_resource_identifier, same_resource},
     config::{Problems, at, at_index},
 };
 use serde::Deserialize;
@@ -128,7 +128,7 @@ impl Protected {
 
 /// Notes what is wrong between a resource and an earlier one.
 pub fn check_apart(resource: &Protected, earlier: &Protected, place: &str, problems: &mut Problems) {
-    if resource.resource == earlier.resource {
+    if same_resource(&resource.resource, &earlier.resource) {
         problems.add(at(place, "resource"), "is there twice: expected each resource once");
     } else if let (Some(a), Some(b)) = (&resource.matches, &earlier.matches)
         && a.ties_with(b)

@@ -18,8 +18,8 @@ pub enum AudienceComparison {
 }
 
 /// Requires that the token names this resource: one of its audiences equals one of `accepted`, code point by code
-/// point (RFC 7519 §2, StringOrURI). Nothing is normalised, decoded or shortened; an empty string equals nothing, and
-/// neither does a URI with a fragment (RFC 8707 §2).
+/// point (RFC 7519 §2, StringOrURI), but `https://h` and `https://h/` are one ([`same_resource`]). Nothing else is normalised,
+/// decoded or shortened; an empty string equals nothing, and neither does a URI with a fragment (RFC 8707 §2).
 ///
 /// With `strict`, *all* of its audiences have to be accepted (RFC 9700 §2.3).
 ///
@@ -64,16 +64,39 @@ impl AudienceComparison {
         if audience.is_empty() || (audience.contains("://") && audience.contains('#')) {
             return false;
         }
-        if self == Self::Exact || audience == accepted {
-            return audience == accepted;
+        if self == Self::Exact || same_resource(audience, accepted) {
+            return same_resource(audience, accepted);
         }
         match (split_authority(audience), split_authority(accepted)) {
             (Some((start, rest)), Some((accepted_start, accepted_rest))) => {
-                start.eq_ignore_ascii_case(accepted_start) && rest == accepted_rest
+                start.eq_ignore_ascii_case(accepted_start)
+                    && (rest == accepted_rest
+                        || (is_http(start) && is_empty_path(rest) && is_empty_path(accepted_rest)))
             }
             _ => false,
         }
     }
+}
+
+/// Whether two identifiers name one resource: they are equal, or are http URIs that differ in the slash of an empty path
+/// alone, which makes no difference (RFC 3986 §6.2.3). `https://h/a` and `https://h/a/` are two.
+#[must_use]
+pub fn same_resource(one: &str, other: &str) -> bool {
+    let (shorter, longer) = if one.len() < other.len() { (one, other) } else { (other, one) };
+    longer == shorter
+        || longer.strip_suffix('/').is_some_and(|start| {
+            start == shorter
+                && split_authority(longer).is_some_and(|(start, rest)| is_http(start) && is_empty_path(rest))
+        })
+}
+
+fn is_http(uri: &str) -> bool {
+    let scheme = uri.split_once("://").map_or("", |(scheme, _)| scheme);
+    scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http")
+}
+
+fn is_empty_path(rest: &str) -> bool {
+    rest.is_empty() || rest == "/"
 }
 
 /// A URI as scheme with authority, which have no case, and the rest. `None` if there is no authority, or user
@@ -160,6 +183,47 @@ mod tests {
         ] {
             assert_eq!(check(&[audience]), Err(Reason::AudienceMismatch), "{audience}");
         }
+    }
+
+    /// AUD-16
+    #[test]
+    fn an_empty_path_and_its_slash_are_one_resource_and_no_other_slash_is() {
+        for (one, other) in
+            [("https://h", "https://h/"), ("http://h:8080", "http://h:8080/"), ("HTTPS://h", "HTTPS://h/")]
+        {
+            assert!(same_resource(one, other) && same_resource(other, one) && same_resource(one, one), "{one} {other}");
+            for comparison in [AudienceComparison::Exact, AudienceComparison::CaselessHost] {
+                for (audience, accepted) in [(one, other), (other, one)] {
+                    assert_eq!(
+                        judge(comparison, &strings(&[audience]), &strings(&[accepted]), true),
+                        Ok(()),
+                        "{audience}"
+                    );
+                }
+            }
+        }
+        for (one, other) in [
+            ("https://h/a", "https://h/a/"),
+            ("https://h/", "https://h//"),
+            ("https://h", "https://h//"),
+            ("https://h?x", "https://h?x/"),
+            ("https://h", "https://h/?"),
+            ("https://h", "https://i/"),
+            ("https://h", "http://h/"),
+            ("https://h", "HTTPS://h/"),
+            ("https://u@h", "https://u@h/"),
+            ("api://x", "api://x/"),
+            ("urn:a", "urn:a/"),
+            ("", "/"),
+            ("https:", "https:/"),
+            ("tools", "tools/"),
+        ] {
+            assert!(!same_resource(one, other) && !same_resource(other, one), "{one} {other}");
+        }
+        let by_host = |audience: &str| {
+            judge(AudienceComparison::CaselessHost, &strings(&[audience]), &strings(&["https://H"]), true)
+        };
+        assert_eq!((by_host("https://h/"), by_host("https://h/a")), (Ok(()), Err(Reason::AudienceMismatch)));
     }
 
     /// AUD-14

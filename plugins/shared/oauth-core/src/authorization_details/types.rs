@@ -7,6 +7,7 @@ use serde::Deserialize;
 use super::comparator::{Comparator, texts};
 use super::wanted::Wanted;
 use super::{AuthorizationDetails, Granted, LOCATIONS, TYPE};
+use crate::audience::same_resource;
 use crate::config::{Problems, at};
 
 /// A type as configured.
@@ -90,7 +91,9 @@ impl Types {
         let is_no_restriction = |(name, value): (&String, _)| {
             name == TYPE
                 || (name == LOCATIONS
-                    && resource.is_some_and(|here| texts(value).is_some_and(|all| all.contains(&here))))
+                    && resource.is_some_and(|here| {
+                        texts(value).is_some_and(|all| all.iter().any(|location| same_resource(location, here)))
+                    }))
                 || match (known.fields.get(name), wanted.fields.get(name)) {
                     (Some(Comparator::Ignored), _) => true,
                     (Some(comparator), Some(wanted)) => comparator.holds(value, wanted),

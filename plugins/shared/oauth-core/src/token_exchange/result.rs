@@ -6,6 +6,7 @@
 
 use super::answer::Issued;
 use super::profile::ServerProfile;
+use crate::audience::same_resource;
 use crate::claims::Claims;
 use crate::reason::Reason;
 use crate::requirement::Actors;
@@ -115,9 +116,10 @@ fn read(issued: &Issued, expected: &Expected<'_>) -> Result<Option<Claims>, Reas
 
 fn is_meant_for(claims: &Claims, audiences: &Audiences) -> bool {
     let Audiences { expected, further } = audiences;
+    let is_among = |list: &[String], audience: &String| list.iter().any(|known| same_resource(known, audience));
     let named = claims.audiences();
-    named.iter().any(|audience| expected.contains(audience))
-        && named.iter().all(|audience| expected.contains(audience) || further.contains(audience))
+    named.iter().any(|audience| is_among(expected, audience))
+        && named.iter().all(|audience| is_among(expected, audience) || is_among(further, audience))
 }
 
 /// Entra gives the same user another `sub` for each client, and an issuer by the version that the next hop wants; `oid` and

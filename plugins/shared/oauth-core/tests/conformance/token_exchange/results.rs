@@ -100,6 +100,20 @@ fn a_token_for_somebody_else_or_for_others_too_is_not_used() {
     assert_eq!(bench.check(&with("aud", json!(["account"]))), UNFIT);
 }
 
+/// AUD-16
+#[test]
+fn the_slash_of_an_empty_path_makes_no_other_audience() {
+    let mut bench = Bench::new();
+    for (expected, audience, fits) in [
+        ("https://b.example", "https://b.example/", true),
+        ("https://b.example/", "https://b.example", true),
+        ("https://b.example/mcp", "https://b.example/mcp/", false),
+    ] {
+        bench.audiences.expected = vec![expected.to_owned()];
+        assert_eq!(bench.check(&with("aud", json!(audience))).is_ok(), fits, "{audience}");
+    }
+}
+
 /// The issuer that named the user before still may, whatever the server that was asked calls itself; a third may not.
 #[test]
 fn the_user_is_named_by_the_issuer_of_before_or_by_the_server() {
