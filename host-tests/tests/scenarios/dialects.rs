@@ -396,6 +396,8 @@ scenarios! {
             // Not a form of the dialect.
             let misshapen = match product.profile {
                 "okta" => json!("tools:read"),
+                // The generic dialect has both forms.
+                "generic" => json!({"tools:read": true}),
                 _ => json!(["tools:read"]),
             };
             outcome(json!({own: misshapen})).denied_with(401).has_code("claim_invalid");

@@ -321,7 +321,7 @@ scenarios! {
     fn claims_have_their_types_and_no_name_occurs_twice(runner) {
         let gateway = serve(runner);
         for (name, value) in [
-            ("sub", json!(5)), ("sub", json!(null)), ("aud", json!({})), ("aud", json!(5)), ("cnf", json!("x")), ("scope", json!(["a"])),
+            ("sub", json!(5)), ("exp", json!(null)), ("aud", json!({})), ("aud", json!(5)), ("cnf", json!("x")), ("scope", json!(["a b"])),
             ("iss", json!([I])), ("jti", json!(1)), ("client_id", json!({})), ("act", json!("agent")),
         ] {
             refuses(&*gateway, &good(&*gateway).claim(name, value).sign());
@@ -338,6 +338,34 @@ scenarios! {
         }
         refuses(&*gateway, &good(&*gateway).header_text(r#"{"alg":"RS256","alg":"none","kid":"rs256","typ":"at+jwt"}"#).sign());
         refuses(&*gateway, &good(&*gateway).header_text(r#"{"alg":"none","\u0061lg":"RS256","kid":"rs256","typ":"at+jwt"}"#).sign());
+    }
+
+    /// JWT-27
+    fn scopes_as_a_list_and_null_for_what_is_left_out_are_read_where_the_issuer_may_be_any(runner) {
+        for (profile, passes) in [("generic", true), ("rfc9068", false)] {
+            let mut config = config();
+            config["issuers"][0]["profile"] = json!(profile);
+            let gateway = runner.start(gateway(config)).unwrap();
+            accepts(&*gateway, &good(&*gateway).sign());
+            for (name, value) in [
+                ("scope", json!(["x", "tools:read"])), ("jti", json!(null)), ("act", json!({"sub": "gateway", "act": null})),
+            ] {
+                let token = good(&*gateway).claim(name, value).sign();
+                if passes {
+                    accepts(&*gateway, &token);
+                } else {
+                    refuses(&*gateway, &token);
+                }
+            }
+        }
+        // What is not there is missing, and grants nothing.
+        let mut config = config();
+        config["issuers"][0]["profile"] = json!("generic");
+        let gateway = runner.start(gateway(config)).unwrap();
+        for (name, code) in [("exp", "claim_missing"), ("cnf", "claim_invalid")] {
+            assert_eq!(refuses(&*gateway, &good(&*gateway).claim(name, json!(null)).sign()), code);
+        }
+        gateway.send(get("/mcp").bearer(&good(&*gateway).claim("scope", json!(null)).sign())).denied_with(403).has_code("insufficient_scope");
     }
 
     /// POP-12

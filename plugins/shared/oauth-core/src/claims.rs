@@ -40,11 +40,12 @@ impl Claims {
     /// Reads the claims of a token in the dialect of its issuer.
     ///
     /// # Errors
-    /// - [`Reason::ClaimInvalid`] if a known claim has the wrong type or form (`null` is a wrong type), or if two
-    ///   claims that say the same contradict each other.
+    /// - [`Reason::ClaimInvalid`] if a known claim has the wrong type or form (`null` is one, but for [`Profile::Generic`] it
+    ///   is no claim at all), or if two claims that say the same contradict each other.
     /// - [`Reason::ClaimMissing`] if `iss` or `exp` is missing; for [`Profile::Rfc9068`] also `aud`, `sub`,
     ///   `client_id`, `iat` and `jti` (RFC 9068 §2.2).
     pub fn from_members(members: Map<String, Value>, profile: Profile) -> Result<Self, Reason> {
+        let members = dialect::present(members, profile);
         // Read for its type alone: the signature library does so too.
         text(&members, "nonce")?;
         object(&members, "cnf")?;

@@ -7,6 +7,25 @@ use crate::issuer::Profile;
 use crate::reason::Reason;
 use crate::scope::{ScopeToken, Scopes};
 
+/// Claims that restrict the use of a token: what they say must be known, so `null` is not taken for absent.
+const RESTRICTING: [&str; 2] = ["cnf", "may_act"];
+
+/// The members that say something. Servers that write whole objects of theirs give `null` to what they leave out, in `act` too
+/// (RFC 8693 §4.1); only the generic dialect takes that for absent.
+///
+/// The signature library reads `aud` and times for itself and knows no `null` there: a token with one is refused where it,
+/// and not the host, verifies the signature.
+pub(crate) fn present(mut members: Map<String, Value>, profile: Profile) -> Map<String, Value> {
+    if profile == Profile::Generic {
+        let mut object = Some(&mut members);
+        while let Some(members) = object {
+            members.retain(|name, value| !value.is_null() || RESTRICTING.contains(&name.as_str()));
+            object = members.get_mut("act").and_then(Value::as_object_mut);
+        }
+    }
+    members
+}
+
 /// The client that a token was issued to.
 ///
 /// # Errors
@@ -33,13 +52,16 @@ pub(crate) fn client_id(members: &Map<String, Value>, profile: Profile) -> Resul
 
 /// The granted scopes.
 ///
-/// `scope` is a space-separated string (RFC 9068 §2.2.3, RFC 8693 §4.2), `scp` is such a string or an array. Which of
-/// the two grants is up to the dialect, but where both are present they have to agree.
+/// `scope` is a space-separated string (RFC 9068 §2.2.3, RFC 8693 §4.2), `scp` is such a string or an array; in the generic
+/// dialect both may be either. Which of the two grants is up to the dialect, but where both are present they have to agree.
 ///
 /// # Errors
 /// [`Reason::ClaimInvalid`] if one has the wrong type, holds what is no scope, or contradicts the other.
 pub(crate) fn scopes(members: &Map<String, Value>, profile: Profile) -> Result<Scopes, Reason> {
-    let scope = text(members, "scope")?.map(parse).transpose()?;
+    let scope = match profile {
+        Profile::Generic => members.get("scope").map(|value| list(value, profile)).transpose()?,
+        _ => text(members, "scope")?.map(parse).transpose()?,
+    };
     let scp = members.get("scp").map(|value| list(value, profile)).transpose()?;
     if let (Some(scope), Some(scp)) = (&scope, &scp)
         && scope != scp
@@ -58,7 +80,7 @@ fn parse(text: &str) -> Result<Scopes, Reason> {
     Scopes::parse(text).map_err(|_| Reason::ClaimInvalid)
 }
 
-fn list(value: &Value, profile: Profile) -> Result<Scopes, Reason> {
+pub(crate) fn list(value: &Value, profile: Profile) -> Result<Scopes, Reason> {
     match value {
         Value::String(text) if profile != Profile::Okta => parse(text),
         Value::Array(items) if profile != Profile::Entra => items
@@ -168,7 +190,7 @@ mod tests {
             [Profile::Rfc9068, Profile::Keycloak, Profile::Okta, Profile::Auth0, Profile::Entra, Profile::Generic]
         {
             for value in [
-                json!({"scope": ["a"]}),
+                json!({"scope": ["a b"]}),
                 json!({"scope": 1}),
                 json!({"scope": null}),
                 json!({"scope": {}}),
@@ -183,6 +205,10 @@ mod tests {
             ] {
                 assert_eq!(read(value.clone(), profile), Err(Reason::ClaimInvalid), "{profile:?} {value}");
             }
+        }
+        assert_eq!(read(json!({"scope": ["b", "a"]}), Profile::Generic), Ok(set("a b")));
+        for profile in [Profile::Rfc9068, Profile::Keycloak, Profile::Okta, Profile::Auth0, Profile::Entra] {
+            assert_eq!(read(json!({"scope": ["b", "a"]}), profile), Err(Reason::ClaimInvalid), "{profile:?}");
         }
         assert_eq!(read(json!({"scp": "a"}), Profile::Okta), Err(Reason::ClaimInvalid));
         assert_eq!(read(json!({"scp": ["a"]}), Profile::Entra), Err(Reason::ClaimInvalid));

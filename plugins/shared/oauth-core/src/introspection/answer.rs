@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde_json::{Map, Value};
 
 use crate::claims::Claims;
+use crate::dialect;
 use crate::issuer::{Issuer, Profile, TypeProof};
 use crate::json;
 use crate::kind;
@@ -110,7 +111,7 @@ impl Active {
             return Err(Reason::UnknownIssuer);
         }
         claims.require_current(now, clock_skew)?;
-        self.require_bearer()?;
+        require_bearer(&claims)?;
         kind::require_access_token(&claims, issuer.profile, TypeProof::AnyJwt)?;
         if claims.is_bound() {
             return Err(Reason::BindingUnchecked);
@@ -134,7 +135,7 @@ impl Active {
     ) -> Result<VerifiedClaims, Reason> {
         // What is left out is as the token says it.
         let mut members = token.members().clone();
-        members.extend(self.members.clone());
+        members.extend(dialect::present(self.members.clone(), profile));
         let said = Claims::from_members(members, profile)?.with_details_of(&self.text, self.way);
         let differ = |said: Option<&str>, held: Option<&str>| said.is_some() && held.is_some() && said != held;
         if said.issuer() != token.issuer()
@@ -145,22 +146,22 @@ impl Active {
             return Err(Reason::TokenContradicted);
         }
         said.require_current(now, clock_skew)?;
-        self.require_bearer()?;
+        require_bearer(&said)?;
         kind::require_access_token(&said, profile, TypeProof::AccessToken)?;
         if said.is_bound() {
             return Err(Reason::BindingUnchecked);
         }
         Ok(token.with_details(said.authorization_details()?.cloned()))
     }
+}
 
-    /// `token_type` has no case (RFC 6749 §7.1).
-    fn require_bearer(&self) -> Result<(), Reason> {
-        match self.members.get("token_type") {
-            None => Ok(()),
-            Some(Value::String(name)) if name.eq_ignore_ascii_case("bearer") => Ok(()),
-            // RFC 9449 §7.1: bound, and nobody has checked to what.
-            Some(Value::String(name)) if name.eq_ignore_ascii_case("dpop") => Err(Reason::BindingUnchecked),
-            Some(_) => Err(Reason::NotAnAccessToken),
-        }
+/// `token_type` has no case (RFC 6749 §7.1).
+fn require_bearer(claims: &Claims) -> Result<(), Reason> {
+    match claims.members().get("token_type") {
+        None => Ok(()),
+        Some(Value::String(name)) if name.eq_ignore_ascii_case("bearer") => Ok(()),
+        // RFC 9449 §7.1: bound, and nobody has checked to what.
+        Some(Value::String(name)) if name.eq_ignore_ascii_case("dpop") => Err(Reason::BindingUnchecked),
+        Some(_) => Err(Reason::NotAnAccessToken),
     }
 }

@@ -8,6 +8,8 @@ use super::profile::ServerProfile;
 use super::refusal::{Refusal, Unusable};
 use super::request::{ACCESS_TOKEN, FEDERATED_TOKEN, JWT};
 use crate::credential::{self, Credential};
+use crate::dialect;
+use crate::issuer::Profile;
 use crate::json;
 use crate::scope::Scopes;
 use crate::secret::Secret;
@@ -79,8 +81,9 @@ pub fn process_response(kind: Kind, profile: ServerProfile, status: u16, body: &
     }
     let scope = match members.get("scope") {
         None => None,
-        Some(Value::String(text)) => Some(Scopes::parse(text).map_err(|_| unusable(Unusable::BadScope))?),
-        Some(_) => return Err(unusable(Unusable::BadScope)),
+        // RFC 6749 §5.1 wants a text; where tokens may list scopes, so may their server.
+        Some(Value::Array(_)) if dialect != Profile::Generic => return Err(unusable(Unusable::BadScope)),
+        Some(scope) => Some(dialect::list(scope, Profile::Generic).map_err(|_| unusable(Unusable::BadScope))?),
     };
     if !fits_a_field(access_token) {
         return Err(unusable(Unusable::BadToken));

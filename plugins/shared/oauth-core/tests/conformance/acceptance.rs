@@ -333,6 +333,21 @@ fn claims_of_the_wrong_type_are_refused() {
     }
 }
 
+/// JWT-27: servers that write whole objects of theirs, null for what they leave out.
+#[test]
+fn null_is_no_claim_in_the_generic_dialect() {
+    let verify = |changes: Value| verify_generic(&sign(Key::P256, &header(), &claims_with(changes)));
+    for name in ["sub", "scope", "jti", "act", "nonce", "client_id", "events"] {
+        let token = verify(json!({ name: null })).unwrap();
+        assert!(!token.claims().members().contains_key(name), "{name}");
+    }
+    assert!(verify(json!({"act": {"sub": "a", "act": null}})).is_ok());
+    assert_eq!(reason(verify(json!({"exp": null}))), Reason::ClaimMissing);
+    // What restricts must say how.
+    assert_eq!(reason(verify(json!({"cnf": null}))), Reason::ClaimInvalid);
+    assert_eq!(reason(verify(json!({"act": {"sub": "a", "act": {"sub": "b", "act": 1}}}))), Reason::ClaimInvalid);
+}
+
 /// JWT-27
 #[test]
 fn an_actor_chain_of_any_depth_is_handled_without_using_the_stack() {

@@ -160,14 +160,14 @@ fn what_is_active_is_judged_like_the_claims_of_a_token() {
         (with("exp", json!(1_699_999_970)), Reason::TokenExpired),
         (with("nbf", json!(1_700_000_031)), Reason::TokenNotYetValid),
         (with("iat", json!(1_700_000_031)), Reason::IssuedInFuture),
-        (with("scope", json!(["tools:read"])), Reason::ClaimInvalid),
-        (with("sub", json!(null)), Reason::ClaimInvalid),
+        (with("scope", json!(["tools:read", 1])), Reason::ClaimInvalid),
+        (with("iss", json!(null)), Reason::ClaimMissing),
+        (with("exp", json!(null)), Reason::ClaimMissing),
         (with("cnf", json!({"jkt": "x"})), Reason::BindingUnchecked),
         (with("cnf", json!({})), Reason::BindingUnchecked),
         (with("token_type", json!("DPoP")), Reason::BindingUnchecked),
         (with("token_type", json!("refresh_token")), Reason::NotAnAccessToken),
         (with("token_type", json!("N_A")), Reason::NotAnAccessToken),
-        (with("token_type", json!(null)), Reason::NotAnAccessToken),
         (with("token_use", json!("refresh_token")), Reason::NotAnAccessToken),
         (with("typ", json!("Refresh")), Reason::NotAnAccessToken),
         (with("nonce", json!("n")), Reason::NotAnAccessToken),
@@ -180,6 +180,18 @@ fn what_is_active_is_judged_like_the_claims_of_a_token() {
     {
         judged(&answer).unwrap();
     }
+}
+
+/// JWT-27
+#[test]
+fn an_answer_may_list_scopes_and_say_null_where_the_server_is_any() {
+    let listed = judged(&with("scope", json!(["tools:read", "x"]))).unwrap();
+    assert_eq!(*listed.scopes(), Scopes::parse("tools:read x").unwrap());
+    for name in ["token_type", "nbf", "iat", "jti", "act", "sub", "scope", "nonce", "events"] {
+        let token = judged(&with(name, json!(null))).unwrap();
+        assert!(!token.members().contains_key(name), "{name}");
+    }
+    assert!(judged(&with("scope", json!(null))).unwrap().scopes().is_empty());
 }
 
 /// REV-03

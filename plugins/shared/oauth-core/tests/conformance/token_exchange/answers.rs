@@ -88,6 +88,7 @@ fn only_an_access_token_or_jwt_is_of_use() {
 fn a_life_is_read_from_number_or_text_and_anything_else_is_none() {
     let life = |value: Option<Value>| read(&with("expires_in", value)).unwrap().expires_in.map(|life| life.as_secs());
     assert_eq!(life(None), None);
+    assert_eq!(life(Some(json!(null))), None);
     for (value, seconds) in [
         (json!(300), 300),
         (json!("300"), 300),
@@ -98,7 +99,6 @@ fn a_life_is_read_from_number_or_text_and_anything_else_is_none() {
         (json!("-1"), 0),
         (json!(""), 0),
         (json!("soon"), 0),
-        (json!(null), 0),
         (json!([]), 0),
         (json!(1e300), 0),
         (json!("99999999999999999999"), 0),
@@ -121,9 +121,33 @@ fn a_token_that_fits_no_field_is_unusable() {
     for token in ["a b", "a,b", "a\r\nx: y", "a\0", "\u{e9}", "=", "a=b", &"a".repeat(20_000)] {
         assert_eq!(unusable(&with("access_token", Some(json!(token)))), Some(Unusable::BadToken), "{token:?}");
     }
-    for scope in [json!(["a"]), json!(1), json!("a\"b"), json!("a\tb")] {
+    for scope in [json!(["a b"]), json!([["a"]]), json!([1]), json!({"a": 1}), json!(1), json!("a\"b"), json!("a\tb")] {
         assert_eq!(unusable(&with("scope", Some(scope.clone()))), Some(Unusable::BadScope), "{scope}");
     }
+}
+
+/// JWT-27
+#[test]
+fn scopes_may_be_a_list_and_optional_members_null_where_the_server_is_any() {
+    let scope = |profile, scope: Value| {
+        let body = with("scope", Some(scope)).to_string();
+        let kind = Kind::of(profile, true, false);
+        process_response(kind, profile, 200, body.as_bytes()).map(|issued| {
+            issued.scope.map(|scopes| scopes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "))
+        })
+    };
+    let generic = ServerProfile::Rfc8693;
+    assert_eq!(scope(generic, json!(["b", "a"])), Ok(Some("a b".to_owned())));
+    assert_eq!(scope(generic, json!([])), Ok(Some(String::new())));
+    assert_eq!(scope(generic, json!(null)), Ok(None));
+    for profile in PROFILES.into_iter().filter(|profile| *profile != generic) {
+        assert_eq!(scope(profile, json!("b a")), Ok(Some("a b".to_owned())), "{profile:?}");
+        for other in [json!(["b", "a"]), json!(null)] {
+            assert_eq!(scope(profile, other), Err(Refusal::Unusable(Unusable::BadScope)), "{profile:?}");
+        }
+    }
+    // What must be there must say something.
+    assert_eq!(unusable(&with("token_type", Some(json!(null)))), Some(Unusable::NoTokenType));
 }
 
 /// TEX-11
