@@ -1,6 +1,6 @@
 //! Leaving a server alone that has failed several times, so that requests are told at once and it can recover.
 //!
-//! Only faults of the server count: transport and 5xx. What it refuses says nothing about it, and one user's bad token
+//! Only faults of the server count: transport, 5xx and 429. What it refuses says nothing about it, and one user's bad token
 //! must not cut off the others.
 
 use std::time::Duration;

@@ -103,6 +103,8 @@ pub struct Settings {
     pub(crate) unmatched: Unmatched,
     pub(crate) cookies: Cookies,
     pub(crate) cache: CacheLimits,
+    /// The tolerance for the times of results.
+    pub(crate) clock_skew: Duration,
     /// Of the whole document.
     pub(crate) digest: [u8; 32],
     /// The fields in which callers bring tokens for us alone, each once: they never go on.
@@ -201,6 +203,7 @@ impl RawConfig {
             unmatched,
             cookies: self.cookies.unwrap_or_default(),
             cache: self.cache.clone().unwrap_or_default().settings("cache", problems),
+            clock_skew: Duration::from_secs(self.clock_skew_seconds.unwrap_or(RawCommon::DEFAULT_CLOCK_SKEW)),
             digest,
             subject_token_at,
             cluster_at,

@@ -62,19 +62,31 @@ pub(crate) fn learn(
             why.target(settings, &flight),
             why.told
         )));
-        let hold = if why.holds { settings.cache.negative } else { Duration::ZERO };
+        let hold = match why.hold {
+            Hold::No => Duration::ZERO,
+            Hold::Negative => settings.cache.negative,
+            Hold::For(wait) => wait,
+        };
         memory.refused(flight.key, why.reason, why.claims, hold, now);
     }
     memory.last = Some(flight);
     notes
 }
 
+/// For how long the same question is answered so without asking.
+enum Hold {
+    No,
+    /// It would get the same answer for a while.
+    Negative,
+    /// The server has said so.
+    For(Duration),
+}
+
 /// Why there is no token.
 struct Why {
     reason: Reason,
     claims: Option<String>,
-    /// Whether the same question would get the same answer for a while.
-    holds: bool,
+    hold: Hold,
     /// For the log, in our own words.
     told: String,
 }
@@ -83,10 +95,16 @@ impl Why {
     fn failed(fault: Fault) -> Self {
         let reason = match fault {
             Fault::Status(504) | Fault::Deadline => Reason::ExchangeTimedOut,
-            Fault::NotSent | Fault::Status(503 | 429) => Reason::ExchangeUnavailable,
+            Fault::NotSent | Fault::Status(503 | 429) | Fault::NotBefore { .. } => Reason::ExchangeUnavailable,
             Fault::NoHeaders | Fault::TooLarge | Fault::Status(_) => Reason::ExchangeFailed,
         };
-        Self { reason, claims: None, holds: false, told: fault.to_string() }
+        let hold = match fault {
+            Fault::NotBefore { wait, .. } => Hold::For(wait),
+            // RFC 6585 §4: too many requests, and not said for how long.
+            Fault::Status(429) => Hold::Negative,
+            _ => Hold::No,
+        };
+        Self { reason, claims: None, hold, told: fault.to_string() }
     }
 
     fn refused(refusal: Refusal, error: Option<&'static str>) -> Self {
@@ -97,15 +115,17 @@ impl Why {
         };
         match refusal {
             Refusal::Interaction(claims) => {
-                Self { reason, claims, holds: false, told: "it requires an interaction of the user".to_owned() }
+                Self { reason, claims, hold: Hold::No, told: "it requires an interaction of the user".to_owned() }
             }
-            Refusal::Subject | Refusal::Denied | Refusal::Client => Self { reason, claims: None, holds: true, told },
-            Refusal::Server | Refusal::Unusable(_) => Self { reason, claims: None, holds: false, told },
+            Refusal::Subject | Refusal::Denied | Refusal::Client => {
+                Self { reason, claims: None, hold: Hold::Negative, told }
+            }
+            Refusal::Server | Refusal::Unusable(_) => Self { reason, claims: None, hold: Hold::No, told },
         }
     }
 
     fn unfit(reason: Reason) -> Self {
-        Self { reason, claims: None, holds: true, told: reason.code().to_owned() }
+        Self { reason, claims: None, hold: Hold::Negative, told: reason.code().to_owned() }
     }
 
     fn target<'s>(&self, settings: &'s Settings, flight: &Flight) -> &'s str {
@@ -121,6 +141,7 @@ fn about<'s>(settings: &'s Settings, flight: &Flight) -> Option<(&'s Grant, &'s 
 
 /// What a token must be that was asked for so.
 pub(crate) fn expected<'a>(
+    settings: &Settings,
     grant: &'a Grant,
     server: &'a Server,
     subject: Option<&'a VerifiedClaims>,
@@ -135,6 +156,8 @@ pub(crate) fn expected<'a>(
         further_scopes: &grant.further_scopes,
         actors: grant.actors.as_ref(),
         opaque: grant.opaque,
+        clock_skew: settings.clock_skew,
+        longest_beyond: (!grant.longer_lived).then_some(settings.cache.bounds.max),
     }
 }
 
@@ -149,7 +172,7 @@ fn take_in(
 ) -> Result<(), Why> {
     let Some((grant, server)) = about(settings, flight) else { return Err(Why::unfit(Reason::InternalFault)) };
     let subject = flight.subject.as_ref().map(|(_, claims)| claims);
-    let checked = check(issued, &expected(grant, server, subject, &flight.asked), now).map_err(Why::unfit)?;
+    let checked = check(issued, &expected(settings, grant, server, subject, &flight.asked), now).map_err(Why::unfit)?;
     let subject_end = subject.map(|claims| claims.expires_at());
     let bounds = settings.cache.bounds;
     let end = keep_until(now, issued.expires_in, checked.expires_at(), subject_end, bounds);
@@ -173,7 +196,7 @@ fn take_in(
     Ok(())
 }
 
-/// Tells the server's breaker how it fares: transport faults and 5xx count, and nothing that it says, be it too much.
+/// Tells the server's breaker how it fares: transport faults, 5xx and 429 count, and nothing that it says, be it too much.
 fn note_health(
     settings: &Settings,
     memory: &mut Memory,
@@ -185,7 +208,7 @@ fn note_health(
     let position = settings.servers.iter().position(|other| other.name == server.name);
     let Some(breaker) = position.and_then(|position| memory.breakers.get_mut(position)) else { return Vec::new() };
     let change = match outcome {
-        CalloutOutcome::Failed(Fault::Status(status)) if status < 500 => breaker.succeeded(),
+        CalloutOutcome::Failed(Fault::Status(status)) if status < 500 && status != 429 => breaker.succeeded(),
         CalloutOutcome::Failed(Fault::TooLarge) => breaker.succeeded(),
         CalloutOutcome::Failed(_) => breaker.failed(now, jitter),
         CalloutOutcome::Answer { .. } => breaker.succeeded(),

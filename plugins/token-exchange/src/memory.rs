@@ -75,6 +75,13 @@ pub(crate) struct Refused {
     again: bool,
 }
 
+impl Refused {
+    /// How long the same question is not asked again.
+    pub(crate) fn wait(&self, now: UnixTime) -> Duration {
+        self.until.since(now)
+    }
+}
+
 #[derive(Debug)]
 struct Dropped {
     at: UnixTime,

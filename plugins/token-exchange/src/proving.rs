@@ -46,7 +46,7 @@ pub(crate) fn require_proven(
     match prove((issuers, learned), &obtained.token, accepts, waited, now) {
         Verification::Verified(known) => {
             let subject = wanted.subject.map(|(_, claims)| claims);
-            let expected = exchanging::expected(wanted.grant, wanted.server, subject, &wanted.scope);
+            let expected = exchanging::expected(settings, wanted.grant, wanted.server, subject, &wanted.scope);
             check_claims(known.token.claims(), &expected, now).map_err(Unproven::Unfit)?;
             Ok(None)
         }

@@ -274,7 +274,10 @@ impl Bench<'_, '_> {
             Some(claims) => challenge.claims(claims),
             None => challenge,
         };
-        Denial::challenged(refused.reason, challenge)
+        let denial = Denial::challenged(refused.reason, challenge);
+        let wait = refused.wait(self.now);
+        // A client that comes sooner gets the same answer.
+        if refused.reason == Reason::ExchangeUnavailable && !wait.is_zero() { denial.retry_after(wait) } else { denial }
     }
 
     fn forward(&self, code: &'static str, credential: Option<&Secret>, watched: Watched, verdict: &mut Judged<'_>) {

@@ -88,6 +88,44 @@ scenarios! {
         }
     }
 
+    /// TEX-28
+    fn a_server_that_asks_for_time_gets_it_and_the_client_is_told_how_long(runner) {
+        let provider = Provider::default();
+        let gateway = serve(runner, &provider, super::set(quick(), "/cache", json!({"negative_ttl_seconds": 2})));
+        for (status, retry_after) in [(429, Some("2")), (503, Some("2")), (429, None)] {
+            let token = of_user(&*gateway, "alice").sign();
+            let send = || gateway.send(get("/mcp").bearer(&token));
+            let before = provider.count();
+            let busy = Response::text(status, "busy");
+            provider.says(retry_after.into_iter().fold(busy, |busy, seconds| busy.header("retry-after", seconds)));
+            for _ in 0..3 {
+                let outcome = send();
+                outcome.denied_with(503).has_code("exchange_unavailable").no_header("www-authenticate");
+                let wait: u64 = outcome.header("retry-after").parse().unwrap();
+                assert!((1..=2).contains(&wait), "{wait}");
+            }
+            assert_eq!(provider.count() - before, 1, "{status}: it is left alone");
+            // Another token is another question.
+            provider.is_good();
+            gateway.send(get("/mcp").bearer(&of_user(&*gateway, "alice").sign())).allowed();
+            gateway.pass(Duration::from_millis(2100));
+            send().allowed();
+        }
+    }
+
+    /// TEX-28
+    fn a_server_that_has_too_much_to_do_is_left_alone_like_one_that_fails(runner) {
+        let provider = Provider::default();
+        let gateway = serve(runner, &provider, to_b_with("/authorization_servers/0/breaker", json!({"failures": 2, "open_seconds": 60})));
+        let send = |user: &str| gateway.send(get("/mcp").bearer(&of_user(&*gateway, user).sign()));
+        provider.says(Response::text(429, "slow down").header("retry-after", "30"));
+        for user in ["alice", "bob"] {
+            assert_eq!(send(user).denied_with(503).has_code("exchange_unavailable").header("retry-after"), "30");
+        }
+        send("carol").denied_with(503).has_code("breaker_open");
+        assert_eq!(provider.count(), 2);
+    }
+
     fn a_server_that_fails_again_and_again_is_left_alone_and_asked_again_later(runner) {
         let provider = Provider::default();
         let gateway = serve(runner, &provider, to_b_with("/authorization_servers/0/breaker", json!({"failures": 3, "open_seconds": 1})));

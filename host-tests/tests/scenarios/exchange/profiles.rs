@@ -35,6 +35,16 @@ scenarios! {
             provider.says(Response::json(400, &json!({"error": code, "error_description": words})));
             send(&*gateway, of_user(&*gateway, "alice")).denied_with(403).has_code("exchange_denied");
         }
+        for (status, code, words, ours, ours_status) in [
+            (401, "unauthorized_client", "Invalid client or Invalid client credentials", "exchange_client_refused", 502),
+            (400, "invalid_client", "Audience not found", "exchange_denied", 403),
+            (400, "invalid_request", "Invalid token", "subject_token_refused", 401),
+        ] {
+            provider.says(Response::json(status, &json!({"error": code, "error_description": words})));
+            let outcome = send(&*gateway, of_user(&*gateway, "alice"));
+            outcome.denied_with(ours_status).has_code(ours);
+            assert!(!outcome.picture().contains(words), "{}", outcome.picture());
+        }
     }
 
     /// TEX-20, TEX-22

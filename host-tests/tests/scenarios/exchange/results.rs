@@ -21,7 +21,7 @@ scenarios! {
             ("access_token", json!(null)), ("access_token", json!("")), ("access_token", json!("a b")), ("access_token", json!("a\r\nx: y")),
             ("token_type", json!(null)), ("token_type", json!("N_A")), ("token_type", json!("mac")), ("token_type", json!("DPoP")),
             ("issued_token_type", json!(null)), ("issued_token_type", json!("urn:ietf:params:oauth:token-type:id_token")),
-            ("issued_token_type", json!("urn:ietf:params:oauth:token-type:refresh_token")), ("scope", json!(["b:read"])),
+            ("issued_token_type", json!("urn:ietf:params:oauth:token-type:refresh_token")), ("scope", json!(["b:read", 1])),
         ];
         for (name, value) in changes {
             for is_absent in [false, true] {
@@ -50,11 +50,13 @@ scenarios! {
     fn a_token_of_another_user_issuer_audience_or_scope_sends_nothing_on(runner) {
         let provider = Provider::default();
         let gateway = serve(runner, &provider, to_b());
-        let changes: [Change; 10] = [
+        let changes: [Change; 13] = [
             |token| token.subject("mallory"), |token| token.without("sub"), |token| token.issuer("https://evil.example"),
             |token| token.audience("tool-c"), |token| token.audience(json!(["tool-b", "tool-c"])), |token| token.without("aud"),
             |token| token.scope("b:read b:write"), |token| token.expires_at(1), |token| token.claim("cnf", json!({"jkt": "x"})),
             |token| token.typ("dpop+jwt"),
+            // TEX-29: not begun yet, or of a life that the subject token does not give.
+            |token| token.claim("nbf", u32::MAX), |token| token.claim("iat", u32::MAX), |token| token.expires_at(u32::MAX.into()),
         ];
         for change in changes {
             provider.issues(change);
@@ -72,8 +74,29 @@ scenarios! {
         send().denied_with(403).has_code("issued_scope_too_narrow");
         provider.answers(|answer| answer["scope"] = json!("a"));
         send().denied_with(403).has_code("issued_scope_too_narrow");
+        for nothing in ["", " "] {
+            provider.issues(move |token| token.scope(nothing));
+            send().denied_with(403).has_code("issued_scope_too_narrow");
+        }
         provider.answers(|answer| answer["scope"] = json!("b a"));
         send().allowed();
+        // JWT-27: as a list, in the answer and in the token.
+        provider.does(|asked| {
+            let mut answer = issued(&asked.wanted().claim("scope", json!(["a", "b"])).claim("nbf", json!(null)).claim("jti", json!(null)).sign());
+            (answer["scope"], answer["refresh_token"]) = (json!(["b", "a"]), json!(null));
+            Response::json(200, &answer)
+        });
+        send().allowed();
+    }
+
+    /// TEX-29
+    fn a_token_that_outlives_the_users_passes_only_where_that_was_said(runner) {
+        let provider = Provider::default();
+        provider.issues(|token| token.expires_at(u32::MAX.into()));
+        let gateway = serve(runner, &provider, to_b());
+        gateway.send(get("/mcp").bearer(&of_user(&*gateway, "alice").sign())).denied_with(502).has_code("issued_token_unfit");
+        let gateway = serve(runner, &provider, to_b_with("/targets/0/accept", json!({"longer_lived": true})));
+        gateway.send(get("/mcp").bearer(&of_user(&*gateway, "alice").sign())).allowed();
     }
 
     /// TEX-15

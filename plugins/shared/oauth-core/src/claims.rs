@@ -174,6 +174,12 @@ impl Claims {
         &self.scopes
     }
 
+    /// Whether a claim says which scopes are granted, be it none: what is not said may be what was asked for (RFC 6749 §5.1).
+    #[must_use]
+    pub fn says_scopes(&self) -> bool {
+        ["scope", "scp"].iter().any(|claim| self.members.contains_key(*claim))
+    }
+
     /// Scopes, from whichever claim has some: what another reader may take for granted scopes. Where two claims have
     /// some, they say the same.
     #[must_use]

@@ -47,6 +47,8 @@ pub(crate) struct Grant {
     pub(crate) skip_if_audience_matches: bool,
     pub(crate) audiences: Audiences,
     pub(crate) further_scopes: Vec<ScopeToken>,
+    /// Whether a result may outlive the subject token by more than any result is kept.
+    pub(crate) longer_lived: bool,
     pub(crate) actors: Option<Actors>,
     /// The position of the issuer whose keys verify results.
     pub(crate) verified_by: Option<usize>,

@@ -182,7 +182,7 @@ fn read_answer(flight: &Flight, headers: usize, body_size: usize) -> Result<(u16
     let status = fields.only(":status").and_then(|status| std::str::from_utf8(status).ok()?.parse().ok());
     let status: u16 = status.ok_or(Fault::NoHeaders)?;
     if !flight.expect.contains(&status) {
-        return Err(Fault::Status(status));
+        return Err(Fault::of_status(status, fields.only("retry-after")));
     }
     if body_size > MAX_ANSWER {
         return Err(Fault::TooLarge);

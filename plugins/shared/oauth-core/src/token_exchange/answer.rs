@@ -60,8 +60,10 @@ impl Kind {
 pub fn process_response(kind: Kind, profile: ServerProfile, status: u16, body: &[u8]) -> Result<Issued, Refusal> {
     let unusable = Refusal::Unusable;
     let members = json::parse_object(body, MAX_DEPTH).map_err(|_| unusable(Unusable::NotJson))?;
+    let dialect = profile.tokens();
+    let members = dialect::present(members, dialect);
     if status != 200 {
-        return Err(Refusal::of(profile, &members));
+        return Err(Refusal::of(profile, status, &members));
     }
     let access_token = text(&members, "access_token", Unusable::NoToken)?;
     let token_type = text(&members, "token_type", Unusable::NoTokenType)?;

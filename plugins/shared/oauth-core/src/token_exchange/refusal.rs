@@ -52,18 +52,24 @@ pub enum Unusable {
 const MAX_CLAIMS_BYTES: usize = 4096;
 
 impl Refusal {
-    /// Reads the members of an error (RFC 6749 §5.2). Of its words only `error` is looked at, since a description may say
-    /// anything; `claims` is read where the profile has it.
-    pub(super) fn of(profile: ServerProfile, members: &Map<String, Value>) -> Self {
+    /// Reads the members of an error (RFC 6749 §5.2) that came with this status. Of its words only `error` is looked at, since
+    /// a description may say anything; `claims` is read where the profile has it, and Keycloak's descriptions are compared
+    /// where the code alone says two things.
+    pub(super) fn of(profile: ServerProfile, status: u16, members: &Map<String, Value>) -> Self {
         let Some(error) = members.get("error").and_then(Value::as_str) else {
             return Self::Unusable(Unusable::NoError);
         };
+        if profile == ServerProfile::Keycloak
+            && let Some(refusal) = of_keycloak(status, error, members.get("error_description").and_then(Value::as_str))
+        {
+            return refusal;
+        }
         let has_claims = profile == ServerProfile::EntraObo && members.contains_key("claims");
         match error {
             "interaction_required" => Self::Interaction(claims(members)),
             "invalid_grant" if has_claims => Self::Interaction(claims(members)),
             // RFC 8693 §2.2.2: the subject token is invalid, or not acceptable for any reason. Keycloak and Auth0 say the same
-            // of an audience that is not there and of a chain that is too long, which no new token changes.
+            // of an audience that may not be had and of a chain that is too long, which no new token changes.
             "invalid_request" if matches!(profile, ServerProfile::Keycloak | ServerProfile::Auth0) => Self::Denied,
             "invalid_request" | "invalid_grant" | "invalid_token" => Self::Subject,
             // Auth0: the user has no account linked, and has to link one.
@@ -76,16 +82,30 @@ impl Refusal {
         }
     }
 
-    /// What the client is told.
+    /// What the client is told. An interaction without claims to ask for is a plain denial: a challenge with nothing to follow
+    /// would send the user round in vain.
     #[must_use]
     pub const fn reason(&self) -> Reason {
         match self {
             Self::Subject => Reason::SubjectTokenRefused,
-            Self::Denied => Reason::ExchangeDenied,
+            Self::Denied | Self::Interaction(None) => Reason::ExchangeDenied,
             Self::Client => Reason::ExchangeClientRefused,
-            Self::Interaction(_) => Reason::InsufficientClaims,
+            Self::Interaction(Some(_)) => Reason::InsufficientClaims,
             Self::Server | Self::Unusable(_) => Reason::ExchangeFailed,
         }
+    }
+}
+
+/// What Keycloak (26.7) means by a code of which it makes another use than RFC 6749 §5.2; `None` where the code says it. Its
+/// descriptions are texts of its source, compared as a whole: a translated or changed one is taken by its code.
+fn of_keycloak(status: u16, error: &str, description: Option<&str>) -> Option<Refusal> {
+    match (status, error, description) {
+        // The gateway's own secret is wrong: who may not exchange gets 400 or 403.
+        (401, "unauthorized_client", _) => Some(Refusal::Client),
+        (_, "invalid_client", Some("Audience not found")) => Some(Refusal::Denied),
+        // The user has signed out, or the session is over.
+        (_, "invalid_request", Some("Invalid token")) => Some(Refusal::Subject),
+        _ => None,
     }
 }
 

@@ -4,6 +4,8 @@
 //! Claims are read without their signature: the server was reached by a cluster of ours, and [`super::super::token`]
 //! verifies them where that is not enough.
 
+use std::time::Duration;
+
 use super::answer::Issued;
 use super::profile::ServerProfile;
 use crate::audience::same_resource;
@@ -33,6 +35,11 @@ pub struct Expected<'a> {
     pub actors: Option<&'a Actors>,
     /// Whether a token may pass that cannot be read.
     pub opaque: bool,
+    /// The tolerance for `nbf` and `iat`.
+    pub clock_skew: Duration,
+    /// By how much the token may outlive the subject's; `None`: by any time. Whoever exchanges tokens again and again must not
+    /// make a right out of it that never ends.
+    pub longest_beyond: Option<Duration>,
 }
 
 /// Whom the token may be meant for.
@@ -62,8 +69,9 @@ impl Checked {
 /// Holds an issued token against what was wanted.
 ///
 /// # Errors
-/// - [`Reason::IssuedTokenUnfit`]: it cannot be read and may not pass so, is no access token, is over, is another issuer's,
-///   another subject's, meant for somebody else or for others too, or allows more than was asked for.
+/// - [`Reason::IssuedTokenUnfit`]: it cannot be read and may not pass so, is no access token, is over, has not begun, outlives
+///   the subject token too far, is another issuer's, another subject's, meant for somebody else or for others too, or allows
+///   more than was asked for.
 /// - [`Reason::IssuedScopeTooNarrow`]: it allows less than was asked for (TEX-09).
 /// - What the requirement on actors says: the one who acts is another.
 pub fn check(issued: &Issued, expected: &Expected<'_>, now: UnixTime) -> Result<Checked, Reason> {
@@ -72,7 +80,7 @@ pub fn check(issued: &Issued, expected: &Expected<'_>, now: UnixTime) -> Result<
         check_claims(claims, expected, now)?;
     }
     // The next hop may read another dialect than the one that was configured for the server.
-    let in_token = claims.as_ref().map(Claims::scopes_in_any_claim).filter(|scopes| !scopes.is_empty());
+    let in_token = claims.as_ref().filter(|claims| claims.says_scopes()).map(Claims::scopes_in_any_claim);
     for granted in [issued.scope.as_ref(), in_token.as_ref()].into_iter().flatten() {
         require_asked(granted, expected)?;
     }
@@ -91,10 +99,15 @@ pub fn check_claims(claims: &Claims, expected: &Expected<'_>, now: UnixTime) -> 
     if claims.expires_at() <= now || !is_meant_for(claims, expected.audiences) {
         return unfit;
     }
-    if let Some(subject) = expected.subject
-        && !has_kept_its_subject(subject, claims, expected)
-    {
+    let mut begins = [claims.not_before(), claims.issued_at()].into_iter().flatten();
+    if begins.any(|begin| begin > now.plus(expected.clock_skew)) {
         return unfit;
+    }
+    if let Some(subject) = expected.subject {
+        let outlives = |most| claims.expires_at() > subject.expires_at().plus(most);
+        if !has_kept_its_subject(subject, claims, expected) || expected.longest_beyond.is_some_and(outlives) {
+            return unfit;
+        }
     }
     if let Some(actors) = expected.actors {
         actors.check(claims)?;

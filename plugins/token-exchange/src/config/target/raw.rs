@@ -101,6 +101,7 @@ enum OpaqueResult {
 struct RawAccept {
     audiences: Option<Vec<String>>,
     scopes: Option<Vec<String>>,
+    longer_lived: Option<bool>,
 }
 
 /// What a target may name.
@@ -228,6 +229,7 @@ impl RawTarget {
             skip_if_audience_matches: self.skip_if_audience_matches.unwrap_or(false),
             audiences: Audiences { expected, further: accept.audiences.unwrap_or_default() },
             further_scopes,
+            longer_lived: accept.longer_lived.unwrap_or(false),
             actors: self.actors.as_ref().map(|raw| raw.settings(&at(place, "actors"), problems)),
             verified_by,
             opaque,

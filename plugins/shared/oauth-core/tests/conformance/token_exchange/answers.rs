@@ -233,6 +233,38 @@ fn what_keycloak_refuses_for_its_configuration_is_no_fault_of_the_token() {
     assert_eq!(refused(ServerProfile::Keycloak, &json!({"error": "invalid_token"})), Refusal::Subject);
 }
 
+/// TEX-18: measured with Keycloak 26.7.3.
+#[test]
+fn a_code_that_keycloak_uses_for_several_things_is_told_apart_by_status_and_exact_words() {
+    let refused = |status, error: &str, description: &str| {
+        let body = json!({"error": error, "error_description": description}).to_string();
+        process_response(Kind::Exchange, ServerProfile::Keycloak, status, body.as_bytes()).unwrap_err()
+    };
+    let wrong_secret = "Invalid client or Invalid client credentials";
+    for (status, error, description, refusal) in [
+        (401, "unauthorized_client", wrong_secret, Refusal::Client),
+        (401, "unauthorized_client", "", Refusal::Client),
+        (400, "unauthorized_client", "Client not allowed to exchange", Refusal::Denied),
+        (403, "unauthorized_client", wrong_secret, Refusal::Denied),
+        (400, "invalid_client", "Audience not found", Refusal::Denied),
+        (401, "invalid_client", wrong_secret, Refusal::Client),
+        (400, "invalid_client", "audience not found", Refusal::Client),
+        (400, "invalid_client", "Audience not found: tool-b", Refusal::Client),
+        (400, "invalid_request", "Invalid token", Refusal::Subject),
+        (400, "invalid_request", "Invalid token type", Refusal::Denied),
+        (400, "invalid_request", "invalid token", Refusal::Denied),
+        (400, "invalid_request", "", Refusal::Denied),
+    ] {
+        assert_eq!(refused(status, error, description), refusal, "{status} {error} {description}");
+    }
+    // What a description says means nothing under another profile, or beside another code.
+    let audience = json!({"error": "invalid_client", "error_description": "Audience not found"});
+    assert_eq!(self::refused(ServerProfile::Rfc8693, &audience), Refusal::Client);
+    assert_eq!(refused(400, "invalid_target", "Invalid token"), Refusal::Denied);
+    let structured = json!({"error": "invalid_request", "error_description": ["Invalid token"]});
+    assert_eq!(self::refused(ServerProfile::Keycloak, &structured), Refusal::Denied);
+}
+
 /// TEX-23: too deep a chain, a client that may not, and a user without a linked account.
 #[test]
 fn what_auth0_refuses_is_told_apart() {
@@ -264,7 +296,10 @@ fn an_interaction_that_entra_requires_is_passed_on_byte_for_byte() {
         json!("{\"a\":\"".to_owned() + &"x".repeat(5000) + "\"}"),
     ] {
         let answer = json!({"error": "interaction_required", "claims": claims});
-        assert_eq!(refused(ServerProfile::EntraObo, &answer), Refusal::Interaction(None), "{claims}");
+        let refusal = refused(ServerProfile::EntraObo, &answer);
+        assert_eq!(refusal, Refusal::Interaction(None), "{claims}");
+        // Without anything to ask for, a challenge would send the user round in vain.
+        assert_eq!((refusal.reason(), refusal.reason().status()), (Reason::ExchangeDenied, 403));
     }
     assert_eq!(refused(ServerProfile::EntraObo, &json!({"error": "invalid_grant"})), Refusal::Subject);
     assert_eq!(refused(ServerProfile::Rfc8693, &json!({"error": "invalid_grant", "claims": "{}"})), Refusal::Subject);

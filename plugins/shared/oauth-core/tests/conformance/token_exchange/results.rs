@@ -1,5 +1,7 @@
 //! Whether the token that came is the one that was wanted.
 
+use std::time::Duration;
+
 use oauth_core::requirement::{Actors, RawActors};
 use oauth_core::secret::Secret;
 use oauth_core::token_exchange::{
@@ -36,6 +38,7 @@ struct Bench {
     further: Vec<ScopeToken>,
     actors: Option<Actors>,
     opaque: bool,
+    longest_beyond: Option<Duration>,
 }
 
 impl Bench {
@@ -48,6 +51,7 @@ impl Bench {
             further: Vec::new(),
             actors: None,
             opaque: false,
+            longest_beyond: Some(Duration::from_secs(300)),
         }
     }
 
@@ -63,6 +67,8 @@ impl Bench {
             further_scopes: &self.further,
             actors: self.actors.as_ref(),
             opaque: self.opaque,
+            clock_skew: Duration::from_secs(30),
+            longest_beyond: self.longest_beyond,
         };
         check(&issued, &expected, NOW)
     }
@@ -150,6 +156,36 @@ fn the_subject_stays_who_it_was() {
     assert_eq!(bench.check(&with("aud", json!("tool-c"))), UNFIT);
 }
 
+/// TEX-29
+#[test]
+fn a_token_that_has_not_begun_is_not_used() {
+    let bench = Bench::new();
+    let now = NOW.as_secs();
+    for claim in ["nbf", "iat"] {
+        for (time, fits) in [(now - 3600, true), (now, true), (now + 30, true), (now + 31, false), (now + 3600, false)]
+        {
+            assert_eq!(bench.check(&with(claim, json!(time))).is_ok(), fits, "{claim} {time}");
+        }
+    }
+}
+
+/// TEX-29: or a right could be renewed for ever by exchanging it again and again.
+#[test]
+fn a_token_that_outlives_the_subject_token_too_far_is_used_only_by_choice() {
+    let mut bench = Bench::new();
+    let result = |bench: &Bench, exp: i64| bench.check(&with("exp", json!(exp)));
+    for (exp, fits) in [(EXP - 100, true), (EXP + 300, true), (EXP + 301, false), (EXP + 100_000, false)] {
+        assert_eq!(result(&bench, exp).is_ok(), fits, "{exp}");
+    }
+    bench.longest_beyond = None;
+    assert_eq!(result(&bench, EXP + 100_000), Ok(()));
+    bench.longest_beyond = Some(Duration::ZERO);
+    assert_eq!((result(&bench, EXP), result(&bench, EXP + 1)), (Ok(()), UNFIT));
+    // With client credentials there is none to outlive.
+    bench.subject = None;
+    assert_eq!(result(&bench, EXP + 100_000), Ok(()));
+}
+
 /// TEX-20
 #[test]
 fn with_entra_the_user_is_the_object_in_its_tenant() {
@@ -213,6 +249,11 @@ fn a_scope_too_few_is_denied_and_one_too_many_is_not_used() {
     assert_eq!(result(&bench, Some("profile"), None), Ok(()));
     assert_eq!(result(&bench, Some("a"), None), UNFIT);
     assert_eq!(result(&bench, None, Some("")), Ok(()));
+    // To say that nothing is granted is to say something.
+    bench.asked = scopes("a");
+    for (claim, said) in [(Some(""), None), (None, Some("")), (Some(""), Some("a")), (Some("a"), Some(""))] {
+        assert_eq!(result(&bench, claim, said), narrow, "{claim:?} {said:?}");
+    }
 }
 
 /// TEX-15
