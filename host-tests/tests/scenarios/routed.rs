@@ -130,7 +130,8 @@ scenarios! {
 /// With what the shipped configurations set, Envoy reads host and path as the filter does.
 mod normalised {
     mod on_envoy {
-        use fourleg_harness::{Envoy, Runner};
+        use fourleg_harness::Runner;
+        use fourleg_tests::warm;
 
         use super::super::*;
 
@@ -140,7 +141,7 @@ mod normalised {
                 "normalize_path": true, "merge_slashes": true, "path_with_escaped_slashes_action": "REJECT_REQUEST",
                 "strip_any_host_port": true, "strip_trailing_host_dot": true,
             });
-            let by_path = Envoy.start(routed(by_path()).connection_manager(members.clone())).unwrap();
+            let by_path = warm::envoy().start(routed(by_path()).connection_manager(members.clone())).unwrap();
             let (tools, pay) = (token(&*by_path, TOOLS), token(&*by_path, PAY));
             for path in ["/%70ayments/x", "//payments/x", "/x/../payments"] {
                 assert_eq!(reached(&*by_path, get(path).bearer(&pay)), "payments");
@@ -148,7 +149,7 @@ mod normalised {
             }
             by_path.send(get("/mcp/%61dmin/users").bearer(&tools)).denied_with(403).has_code("cluster_mismatch");
             by_path.send(get("/x/..%2fpayments").bearer(&pay)).denied_with(400);
-            let by_host = Envoy.start(routed(by_host()).connection_manager(members)).unwrap();
+            let by_host = warm::envoy().start(routed(by_host()).connection_manager(members)).unwrap();
             let pay = token(&*by_host, PAY);
             for host in ["pay.example.", "pay.example:8443", "pay.example.:8443"] {
                 assert_eq!(reached(&*by_host, get("/x").host(host).bearer(&pay)), "pay host", "{host}");

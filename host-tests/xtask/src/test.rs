@@ -52,11 +52,11 @@ pub fn test(root: &Path, choice: Choice, left_out: &LeftOut, filter: Option<&str
     let filter: &[&str] = filter.as_slice();
     let skip: Vec<&str> = left_out.names().into_iter().flat_map(|name| ["--skip", name]).collect();
     let mut command = cargo.command();
-    command.args([&all, &compiled, &["--no-fail-fast"], filter, &["--"], &skip, &REPORT_TIME].concat());
+    command.args([&all[..], &compiled, &["--no-fail-fast"], filter, &["--"], &skip, &REPORT_TIME].concat());
     // The time of a test is an unstable option of the test harness alone: what is built stays as it is.
     command.env(format!("CARGO_TARGET_{}_RUNNER", host_triple(root)?), "env RUSTC_BOOTSTRAP=1");
     let mut examples = cargo.command();
-    examples.args([&all, &["--doc", "--no-fail-fast"], filter, &["--"], &skip].concat());
+    examples.args([&all[..], &["--doc", "--no-fail-fast"], filter, &["--"], &skip].concat());
     for command in [&mut command, &mut examples] {
         if left_out.no_envoy {
             // A test that is not named on_envoy and wants it all the same fails instead of fetching it.

@@ -292,7 +292,7 @@ fn judge(settings: &Settings, learned: &mut Learned, mut waiting: Waiting, now: 
     let of_resource = |record: Record| record.with("resource", &protected.resource);
     let about = std::mem::take(&mut waiting.about);
     let rules = rules_at(resource, &waiting.deciding);
-    let whole = demand(settings, resource, rules.clone(), &waiting.named);
+    let whole = demand(settings, resource, rules.iter().copied(), &waiting.named);
     let authenticated = match settings.issuers.authenticate(learned, &waiting.token, accepts, waiting.looked_again, now)
     {
         Verification::Verified(authenticated) => authenticated,
@@ -318,7 +318,7 @@ fn judge(settings: &Settings, learned: &mut Learned, mut waiting: Waiting, now: 
         let demand = demand(settings, resource, rule, &waiting.named);
         check.require(&demand, &whole, captures).err().map(|denial| (rule, denial))
     });
-    let rule = unmet.as_ref().map_or_else(|| rules.clone().next(), |(rule, _)| *rule);
+    let rule = unmet.as_ref().map_or_else(|| rules.first().copied(), |(rule, _)| *rule);
     let record = |record: Record| {
         of_resource(record)
             .with_actors(&authenticated.actors)
@@ -337,11 +337,8 @@ fn judge(settings: &Settings, learned: &mut Learned, mut waiting: Waiting, now: 
 }
 
 /// The rules that decide, without the case that none does.
-fn rules_at<'a>(
-    resource: &'a Resource,
-    deciding: &[(Option<usize>, Captures)],
-) -> impl Iterator<Item = &'a Rule> + Clone {
-    deciding.iter().filter_map(|(position, _)| position.and_then(|position| resource.rules.get(position)))
+fn rules_at<'a>(resource: &'a Resource, deciding: &[(Option<usize>, Captures)]) -> Vec<&'a Rule> {
+    deciding.iter().filter_map(|(position, _)| position.and_then(|position| resource.rules.get(position))).collect()
 }
 
 fn demand<'a>(
