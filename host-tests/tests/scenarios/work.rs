@@ -22,8 +22,9 @@ use inputs::Input;
 /// be linear; the rest is for sorted maps and for buffers that grow by doubling.
 const MOST_FOR_TWICE: f64 = 2.5;
 
-/// Less work than this does not count: rounding would look like growth.
-const LEAST_WORK: u64 = 50_000;
+/// A step that adds less does not count: what an allocator finds free would look like growth. It is a tenth of a
+/// millisecond.
+const LEAST_WORK: u64 = 300_000;
 
 /// The issuer and the resource of `envoy/all-four.yaml`.
 const ISSUER: &str = "https://idp.example/realms/agents";
