@@ -91,6 +91,11 @@ impl Vm {
         self.exports.contains_key(name)
     }
 
+    /// Bytes of linear memory. It never shrinks, so this is the most that there was.
+    pub(crate) fn memory(&self) -> usize {
+        self.store.data().memory.map_or(0, |memory| memory.data_size(&self.store))
+    }
+
     /// Calls an export with 32-bit arguments. `None`: the module has no such export, or the VM is dead, or it died
     /// in this call (then `trap` says why).
     pub(crate) fn call(&mut self, name: &str, arguments: &[u32]) -> Option<u32> {

@@ -144,6 +144,16 @@ impl Emulated {
         self.engine.borrow().w().metrics.all()
     }
 
+    /// Bytes of linear memory of a plugin: of its VMs, the one with most. Linear memory never shrinks, so this is the peak so
+    /// far, and what a real proxy keeps until it ends.
+    pub fn peak_memory(&self, plugin: &str) -> usize {
+        let engine = self.engine.borrow();
+        let names: Vec<String> = engine.w().plugins.iter().map(|plugin| plugin.name.clone()).collect();
+        let roots = engine.roots.iter().flat_map(|worker| worker.iter().zip(&names));
+        let homes = roots.filter(|(_, name)| *name == plugin).map(|((vm, _), _)| engine.vms[*vm].memory());
+        homes.max().expect("a plugin of the chain")
+    }
+
     /// What the end of the test would complain about, taken away from it: for tests of faulty filters.
     pub fn take_faults(&self) -> Vec<String> {
         std::mem::take(&mut self.engine.borrow().w().faults)
