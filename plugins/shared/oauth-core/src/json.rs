@@ -2,10 +2,12 @@
 
 mod exact;
 mod number;
+mod place;
 mod strict;
 
 pub use exact::Exact;
 pub use number::same_number;
+pub use place::{Elements, InPlace, Members, OwnText};
 use serde_json::{Map, Value};
 use strict::Tree;
 

@@ -1,10 +1,8 @@
 //! JSON Pointers (RFC 6901) to something below an object.
 
-use std::collections::BTreeMap;
-
 use serde_json::{Map, Value};
 
-use crate::json::Exact;
+use crate::json::InPlace;
 
 /// A pointer to something below an object, never to all of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,13 +40,13 @@ impl Pointer {
         })
     }
 
-    /// The same among members whose numbers kept their text.
-    pub(crate) fn find_exact<'m>(&self, members: &'m BTreeMap<String, Exact>) -> Option<&'m Exact> {
+    /// The same below an object that is read in place.
+    #[must_use]
+    pub fn find_in_place<'t>(&self, object: InPlace<'t>) -> Option<InPlace<'t>> {
         let (member, steps) = self.0.split_first()?;
-        steps.iter().try_fold(members.get(member)?, |value, step| match value {
-            Exact::Object(members) => members.get(step),
-            Exact::Array(elements) => elements.get(index(step)?),
-            _ => None,
+        steps.iter().try_fold(object.get(member)?, |value, step| match value.elements() {
+            Some(mut elements) => elements.nth(index(step)?),
+            None => value.get(step),
         })
     }
 }
@@ -89,9 +87,11 @@ mod tests {
             "m~n": 8, "~1": 9,
         });
         let find = |text: &str| Pointer::parse(text).unwrap().find(document.as_object().unwrap()).cloned();
-        let exact = crate::json::parse_exact(document.to_string().as_bytes(), 9).unwrap();
+        let written = document.to_string();
+        let in_place = InPlace::check(written.as_bytes(), 9).unwrap();
         let same = |text: &str| {
-            let found = Pointer::parse(text).unwrap().find_exact(exact.as_object().unwrap()).map(Exact::to_string);
+            let found = Pointer::parse(text).unwrap().find_in_place(in_place);
+            let found = found.and_then(|found| found.to_exact(9, 99)).map(|exact| exact.to_string());
             assert_eq!(found, find(text).map(|value| value.to_string()), "{text}");
         };
         for text in ["/foo", "/foo/1", "/foo/01", "/foo/2", "/foo/-", "/foo/x", "/", "/a~1b", "/~01", "/nope", "//"] {

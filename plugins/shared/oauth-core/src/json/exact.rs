@@ -1,5 +1,6 @@
 //! JSON whose numbers keep their text, for values that must not pass through a double.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -33,24 +34,6 @@ impl Exact {
             Self::String(text) => Some(text),
             _ => None,
         }
-    }
-
-    /// The memory that it takes, in bytes and by a generous estimate: read, a text takes many times its length.
-    #[must_use]
-    pub fn weight(&self) -> usize {
-        // An object of any size has room for eleven members.
-        const OBJECT: usize = 400;
-        const VALUE: usize = 48;
-        let below = match self {
-            Self::Null | Self::Bool(_) => 0,
-            Self::Number(text) | Self::String(text) => text.len(),
-            Self::Array(elements) => elements.iter().map(Self::weight).fold(0, usize::saturating_add),
-            Self::Object(members) => members
-                .iter()
-                .map(|(name, value)| name.len().saturating_add(VALUE).saturating_add(value.weight()))
-                .fold(OBJECT, usize::saturating_add),
-        };
-        below.saturating_add(VALUE)
     }
 
     /// The members, if it is an object.
@@ -113,7 +96,7 @@ fn write_string(f: &mut fmt::Formatter<'_>, text: &str) -> fmt::Result {
 }
 
 impl Tree for Exact {
-    type Members = BTreeMap<String, Self>;
+    type Members<'t> = BTreeMap<String, Self>;
 
     fn null() -> Self {
         Self::Null
@@ -127,23 +110,23 @@ impl Tree for Exact {
         texts.next().map(|text| Self::Number(text.to_owned()))
     }
 
-    fn string(value: String) -> Self {
-        Self::String(value)
+    fn string(value: &str) -> Self {
+        Self::String(value.to_owned())
     }
 
     fn array(elements: Vec<Self>) -> Self {
         Self::Array(elements)
     }
 
-    fn has(members: &Self::Members, name: &str) -> bool {
+    fn has(members: &Self::Members<'_>, name: &str) -> bool {
         members.contains_key(name)
     }
 
-    fn insert(members: &mut Self::Members, name: String, value: Self) {
-        members.insert(name, value);
+    fn insert<'t>(members: &mut Self::Members<'t>, name: Cow<'t, str>, value: Self) {
+        members.insert(name.into_owned(), value);
     }
 
-    fn object(members: Self::Members) -> Self {
+    fn object(members: Self::Members<'_>) -> Self {
         Self::Object(members)
     }
 }

@@ -1,10 +1,11 @@
 //! One strict reader for every kind of tree.
 
+use std::borrow::Cow;
 use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
 use super::JsonError;
@@ -12,18 +13,18 @@ use super::exact::NumberTexts;
 
 /// What a JSON text is read into.
 pub(super) trait Tree: Sized {
-    /// The members of an object that is being read.
-    type Members: Default;
+    /// The members of an object that is being read; names may borrow from the text.
+    type Members<'t>: Default;
 
     fn null() -> Self;
     fn bool(value: bool) -> Self;
     /// `texts` gives the text of this number; to be asked once for each, if at all.
     fn number(value: serde_json::Number, texts: &NumberTexts<'_>) -> Option<Self>;
-    fn string(value: String) -> Self;
+    fn string(value: &str) -> Self;
     fn array(elements: Vec<Self>) -> Self;
-    fn has(members: &Self::Members, name: &str) -> bool;
-    fn insert(members: &mut Self::Members, name: String, value: Self);
-    fn object(members: Self::Members) -> Self;
+    fn has(members: &Self::Members<'_>, name: &str) -> bool;
+    fn insert<'t>(members: &mut Self::Members<'t>, name: Cow<'t, str>, value: Self);
+    fn object(members: Self::Members<'_>) -> Self;
 
     /// Reads one value and nothing after it.
     fn read(text: &[u8], max_depth: usize) -> Result<Self, JsonError> {
@@ -43,7 +44,7 @@ pub(super) trait Tree: Sized {
 }
 
 impl Tree for Value {
-    type Members = Map<String, Self>;
+    type Members<'t> = Map<String, Self>;
 
     fn null() -> Self {
         Self::Null
@@ -57,23 +58,23 @@ impl Tree for Value {
         Some(Self::Number(value))
     }
 
-    fn string(value: String) -> Self {
-        Self::String(value)
+    fn string(value: &str) -> Self {
+        Self::String(value.to_owned())
     }
 
     fn array(elements: Vec<Self>) -> Self {
         Self::Array(elements)
     }
 
-    fn has(members: &Self::Members, name: &str) -> bool {
+    fn has(members: &Self::Members<'_>, name: &str) -> bool {
         members.contains_key(name)
     }
 
-    fn insert(members: &mut Self::Members, name: String, value: Self) {
-        members.insert(name, value);
+    fn insert<'t>(members: &mut Self::Members<'t>, name: Cow<'t, str>, value: Self) {
+        members.insert(name.into_owned(), value);
     }
 
-    fn object(members: Self::Members) -> Self {
+    fn object(members: Self::Members<'_>) -> Self {
         Self::Object(members)
     }
 }
@@ -153,10 +154,6 @@ impl<'de, T: Tree> Visitor<'de> for Strict<'_, '_, T> {
     }
 
     fn visit_str<E>(self, value: &str) -> Result<T, E> {
-        Ok(T::string(value.to_owned()))
-    }
-
-    fn visit_string<E>(self, value: String) -> Result<T, E> {
         Ok(T::string(value))
     }
 
@@ -172,7 +169,7 @@ impl<'de, T: Tree> Visitor<'de> for Strict<'_, '_, T> {
     fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<T, A::Error> {
         let inner = self.enter()?;
         let mut members = T::Members::default();
-        while let Some(name) = object.next_key::<String>()? {
+        while let Some(Name(name)) = object.next_key()? {
             if T::has(&members, &name) {
                 self.reading.fault.set(JsonError::DuplicateMember);
                 return Err(A::Error::custom(format_args!("the member {name:?} is there twice")));
@@ -181,5 +178,30 @@ impl<'de, T: Tree> Visitor<'de> for Strict<'_, '_, T> {
             T::insert(&mut members, name, value);
         }
         Ok(T::object(members))
+    }
+}
+
+/// The name of a member, borrowed from the text if it has no escapes.
+struct Name<'de>(Cow<'de, str>);
+
+impl<'de> Deserialize<'de> for Name<'de> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Text;
+        impl<'de> Visitor<'de> for Text {
+            type Value = Cow<'de, str>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name")
+            }
+
+            fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Self::Value, E> {
+                Ok(Cow::Borrowed(name))
+            }
+
+            fn visit_str<E>(self, name: &str) -> Result<Self::Value, E> {
+                Ok(Cow::Owned(name.to_owned()))
+            }
+        }
+        deserializer.deserialize_str(Text).map(Self)
     }
 }
