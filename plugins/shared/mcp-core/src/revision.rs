@@ -3,6 +3,11 @@
 /// A revision of MCP that is understood, oldest first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Revision {
+    /// 2024-10-07
+    V2024_10_07,
+    /// 2024-11-05. It and the one before knew no transport like this one, but servers and clients that speak this one
+    /// go on to negotiate them; they are read as 2025-03-26 is.
+    V2024_11_05,
     /// 2025-03-26: batches; no version header yet, so its absence means this one.
     V2025_03_26,
     /// 2025-06-18: the version header; one message in a body.
@@ -15,7 +20,14 @@ pub enum Revision {
 
 impl Revision {
     /// Every revision, newest first, as error answers list them.
-    pub const ALL: [Self; 4] = [Self::V2026_07_28, Self::V2025_11_25, Self::V2025_06_18, Self::V2025_03_26];
+    pub const ALL: [Self; 6] = [
+        Self::V2026_07_28,
+        Self::V2025_11_25,
+        Self::V2025_06_18,
+        Self::V2025_03_26,
+        Self::V2024_11_05,
+        Self::V2024_10_07,
+    ];
 
     /// Those that oblige the server to compare headers and body.
     pub(crate) const COMPARED: [Self; 1] = [Self::V2026_07_28];
@@ -24,6 +36,8 @@ impl Revision {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
+            Self::V2024_10_07 => "2024-10-07",
+            Self::V2024_11_05 => "2024-11-05",
             Self::V2025_03_26 => "2025-03-26",
             Self::V2025_06_18 => "2025-06-18",
             Self::V2025_11_25 => "2025-11-25",
@@ -41,7 +55,7 @@ impl Revision {
     /// Whether a body may hold several messages.
     #[must_use]
     pub const fn has_batches(self) -> bool {
-        matches!(self, Self::V2025_03_26)
+        matches!(self, Self::V2024_10_07 | Self::V2024_11_05 | Self::V2025_03_26)
     }
 
     /// The methods of an MCP endpoint, as `Allow` lists them.

@@ -29,10 +29,27 @@ fn the_revision_is_that_of_the_header_and_the_first_without_one() {
     assert_eq!(stateless("ping", json!({})).read().unwrap().revision, Revision::V2026_07_28);
 }
 
+/// What clients negotiate with older servers, and then say in every request.
+#[test]
+fn a_revision_from_before_this_transport_is_read_as_the_first_of_it() {
+    for (name, revision) in [("2024-10-07", Revision::V2024_10_07), ("2024-11-05", Revision::V2024_11_05)] {
+        let exchange = post(Some(name)).json(&tool_call("a")).read().unwrap();
+        assert_eq!((exchange.revision, exchange.revision.as_str()), (revision, name));
+        let batch = post(Some(name)).json(&json!([tool_call("a"), tool_call("b")])).read().unwrap();
+        assert_eq!((batch.is_batch, batch.operations.len()), (true, 2));
+        let session = |sent: Sent| sent.with("mcp-session-id", "s").read().unwrap().operations.remove(0).kind;
+        assert_eq!(session(get(Some(name))), Kind::Stream);
+        assert_eq!(session(Sent::new("DELETE").with("mcp-protocol-version", name)), Kind::EndSession);
+        let head_only = Endpoint { reads: Reads::HeadOnly, ..Endpoint::default() };
+        let fault = post(Some(name)).json(&tool_call("a")).read_by(&head_only).unwrap_err();
+        assert_eq!(fault.flaw(), Flaw::VersionUnsupported, "such servers compare no headers");
+    }
+}
+
 /// MCP-05, MCP-11
 #[test]
 fn an_unknown_version_is_refused_with_those_that_are_known() {
-    for version in ["banana", "", "2024-11-05", "2025-06-18 x", "2026-07-29", "DRAFT-2026-v1", "2025-06-18;q=1"] {
+    for version in ["banana", "", "2024-06-01", "2025-06-18 x", "2026-07-29", "DRAFT-2026-v1", "2025-06-18;q=1"] {
         for sent in [post(Some(version)).json(&tool_call("a")), get(Some(version))] {
             let fault = sent.read().unwrap_err();
             assert_eq!((fault.flaw(), fault.status()), (Flaw::VersionUnsupported, 400), "{version}");
@@ -40,7 +57,7 @@ fn an_unknown_version_is_refused_with_those_that_are_known() {
             assert_eq!(body["error"]["code"], -32022);
             assert_eq!(
                 body["error"]["data"]["supported"],
-                json!(["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26"])
+                json!(["2026-07-28", "2025-11-25", "2025-06-18", "2025-03-26", "2024-11-05", "2024-10-07"])
             );
             assert!(body["error"]["data"]["requested"].is_string());
         }
