@@ -14,6 +14,9 @@ const MOST_CHARACTERS: usize = 256;
 /// No list of a record is longer.
 const MOST_ENTRIES: usize = 20;
 
+/// An object of a record: texts by plain names.
+pub type RecordObject = Vec<(&'static str, String)>;
+
 /// A record in the making. Members that are not known are left out. It is written as text at once: a tree of values
 /// for each request would cost more than the decision.
 #[derive(Clone, Debug, Default)]
@@ -72,16 +75,27 @@ impl Record {
 
     /// Adds what rules in shadow mode would have said: rule and code, `ok` if they would have let it pass.
     #[must_use]
-    pub fn with_shadow(mut self, verdicts: &[(String, &'static str)]) -> Self {
+    pub fn with_shadow(self, verdicts: &[(String, &'static str)]) -> Self {
         if verdicts.is_empty() {
             return self;
         }
-        self.name("shadow");
-        for (index, (rule, code)) in verdicts.iter().take(MOST_ENTRIES).enumerate() {
-            self.text.push_str(if index == 0 { "[{\"rule\":" } else { ",{\"rule\":" });
-            write_text(&mut self.text, rule);
-            self.text.push_str(",\"code\":");
-            write_text(&mut self.text, code);
+        let objects = verdicts.iter().take(MOST_ENTRIES);
+        let objects: Vec<RecordObject> =
+            objects.map(|(rule, code)| vec![("rule", rule.clone()), ("code", (*code).to_owned())]).collect();
+        self.with_objects("shadow", &objects)
+    }
+
+    /// Adds a list of objects, shortened if it is long. `name` and those of the members are plain.
+    #[must_use]
+    pub fn with_objects(mut self, name: &str, objects: &[RecordObject]) -> Self {
+        self.name(name);
+        self.text.push('[');
+        for (index, object) in objects.iter().take(MOST_ENTRIES).enumerate() {
+            self.text.push_str(if index == 0 { "{" } else { ",{" });
+            for (index, (member, text)) in object.iter().enumerate() {
+                let _ = write!(self.text, "{}\"{member}\":", if index == 0 { "" } else { "," });
+                write_text(&mut self.text, text);
+            }
             self.text.push('}');
         }
         self.text.push(']');

@@ -79,6 +79,8 @@ impl Answering {
                 lists.fold(record, |record, (name, texts)| record.with_list(name, texts.iter().map(AsRef::as_ref)));
             let texts = verdict.texts.iter();
             let record = texts.fold(record, |record, (name, text)| record.with(name, text));
+            let objects = verdict.objects.iter();
+            let record = objects.fold(record, |record, (name, objects)| record.with_objects(name, objects));
             record.with_shadow(&verdict.shadow)
         };
         match &verdict.outcome {

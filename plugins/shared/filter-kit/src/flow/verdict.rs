@@ -9,6 +9,7 @@ use oauth_core::{
 };
 
 use crate::{
+    audit::RecordObject,
     matching::{Captures, Target, require_expected_slash},
     path::Ambiguous,
     policy::{Callout, RequestEdits},
@@ -33,6 +34,8 @@ pub struct Verdict<'a, W = ()> {
     pub lists: Vec<(&'static str, Vec<Cow<'a, str>>)>,
     /// Further texts for the record, each with its plain name.
     pub texts: Vec<(String, String)>,
+    /// Further lists of objects for the record, each with its plain name; those of their members are plain, too.
+    pub objects: Vec<(&'static str, Vec<RecordObject>)>,
     /// Rules in shadow mode and what they would have said, each pair once.
     pub shadow: Vec<(String, &'static str)>,
     /// Changes to a request that is allowed.
@@ -181,6 +184,7 @@ impl<'a, W> Verdict<'a, W> {
             operation: None,
             lists: Vec::new(),
             texts: Vec::new(),
+            objects: Vec::new(),
             shadow: Vec::new(),
             edits: RequestEdits::default(),
             watch: None,
