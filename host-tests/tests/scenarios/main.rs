@@ -4,6 +4,7 @@ mod across_workers;
 mod attacks;
 mod audience;
 mod body_alone;
+mod body_memory;
 mod cache;
 mod configuration;
 mod confused_deputy;

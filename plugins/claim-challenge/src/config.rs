@@ -133,7 +133,7 @@ impl RawConfig {
             body_mode: self.body_mode,
             forms: self.forms,
         };
-        let common = common.settings(rules.iter().map(|rule| &rule.matches), problems);
+        let common = common.settings(rules.iter().map(|rule| (&rule.matches, rule.mode)), problems);
         Some(Settings { common, rules, unmatched: unmatched?, measure, asking, loop_guard })
     }
 

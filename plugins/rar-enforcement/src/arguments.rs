@@ -1,7 +1,7 @@
 //! What a call says beyond what a rule compares.
 
 use mcp_core::{Arguments, spelling::resembles};
-use oauth_core::json::Exact;
+use oauth_core::json::InPlace;
 use serde::Deserialize;
 
 /// Whether a call may have arguments that the rule about it does not name.
@@ -18,36 +18,32 @@ pub(crate) enum Others {
 impl Others {
     /// Whether a call with these arguments may be compared by what the rule names in it: for each, the steps to it.
     pub(crate) fn allow(self, arguments: Option<&Arguments>, named: &[Vec<String>]) -> bool {
-        let Some(arguments) = arguments else { return true };
         let named: Vec<&[String]> = named.iter().map(Vec::as_slice).collect();
-        self.allow_members(arguments, &named)
+        arguments.is_none_or(|arguments| self.allows_below(arguments.value(), &named))
     }
 
-    fn allow_members(self, members: &Arguments, named: &[&[String]]) -> bool {
-        members.iter().all(|(name, value)| {
-            let could_be_taken_for_another =
-                named.iter().any(|steps| steps.first().is_some_and(|step| resembles(name, step)));
-            !could_be_taken_for_another && self.allows(value, &below(named, name))
-        })
+    fn allows_below(self, value: InPlace<'_>, named: &[&[String]]) -> bool {
+        if let Some(mut members) = value.members() {
+            return members.all(|(name, value)| {
+                let could_be_taken_for_another =
+                    named.iter().any(|steps| steps.first().is_some_and(|step| resembles(&name, step)));
+                !could_be_taken_for_another && self.allows(value, &below(named, &name))
+            });
+        }
+        if let Some(elements) = value.elements() {
+            let mut elements = elements.enumerate();
+            return elements.all(|(index, element)| self.allows(element, &below(named, &index.to_string())));
+        }
+        // The rule looks for something below it, and finds nothing.
+        false
     }
 
     /// `named` are the steps from here on; empty ones name the whole value.
-    fn allows(self, value: &Exact, named: &[&[String]]) -> bool {
+    fn allows(self, value: InPlace<'_>, named: &[&[String]]) -> bool {
         if named.is_empty() {
             return self == Self::Open;
         }
-        if named.iter().any(|steps| steps.is_empty()) {
-            return true;
-        }
-        match value {
-            Exact::Object(members) => self.allow_members(members, named),
-            Exact::Array(elements) => {
-                let mut elements = elements.iter().enumerate();
-                elements.all(|(index, element)| self.allows(element, &below(named, &index.to_string())))
-            }
-            // The rule looks for something below it, and finds nothing.
-            _ => false,
-        }
+        named.iter().any(|steps| steps.is_empty()) || self.allows_below(value, named)
     }
 }
 
@@ -61,10 +57,10 @@ mod tests {
     use super::*;
 
     fn allow(others: Others, arguments: &str, named: &[&str]) -> bool {
-        let arguments = oauth_core::json::parse_exact(arguments.as_bytes(), 9).unwrap();
+        let arguments = InPlace::check(arguments.as_bytes(), 9).unwrap().to_own_text();
         let steps = |pointer: &&str| pointer.split('/').skip(1).map(str::to_owned).collect();
         let named: Vec<Vec<String>> = named.iter().map(steps).collect();
-        others.allow(arguments.as_object(), &named)
+        others.allow(Some(&arguments), &named)
     }
 
     #[test]

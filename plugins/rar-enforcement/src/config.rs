@@ -12,6 +12,7 @@ use filter_kit::{
     rules::{self, Mode, Rule, Written},
     token_source::{RawTokenSource, SUBJECT_TOKEN},
 };
+use mcp_core::Compared;
 use oauth_core::{
     authorization_details::{Named, Offered, RawType, RawWanted, Types, WantedTemplate},
     config::{self, Problems, at},
@@ -125,7 +126,8 @@ impl RawConfig {
             body_mode: self.body_mode,
             forms: self.forms,
         };
-        let mut common = common.settings(rules.iter().map(|rule| &rule.matches), problems);
+        let mut common = common.settings(rules.iter().map(|rule| (&rule.matches, rule.mode)), problems);
+        common.endpoint.compared = common.endpoint.compared.or(compared(&rules));
         let introspection = self.introspection.as_ref();
         if introspection.is_some() && common.token.is_introspection() {
             problems.note("introspection", "is not used: token.source introspection says the details already");
@@ -134,14 +136,17 @@ impl RawConfig {
             introspection.and_then(|raw| raw.settings(self.clock_skew_seconds, "introspection", problems));
         let credential_at = introspection.as_ref().map(|_| common.properties.len());
         common.properties.extend(introspection.as_ref().map(|_| SUBJECT_TOKEN));
-        let looks_at_arguments =
-            |rule: &Rule<Requirement>| !rule.require.arguments.is_empty() || rule.require.others == Others::Closed;
+        let looks_at_arguments = |rule: &Rule<Requirement>| rule.require.looks_at_arguments();
         if self.body_mode == Some(BodyMode::HeadersOnly) && rules.iter().any(looks_at_arguments) {
             problems.add("body_mode", "shows no arguments, which rules look at: expected hold_headers or hold_body");
         }
         for name in types.names() {
             if !rules.iter().any(|rule| rule.require.wanted.type_name() == name) && !problems.has_below("rules") {
                 problems.note(at("types", name), "is not used: no rule requires it");
+            } else if !problems.has_below("rules") {
+                let required: Vec<&WantedTemplate> = rules.iter().map(|rule| &rule.require.wanted).collect();
+                let place = at(&at("types", name), "fields");
+                WantedTemplate::note_unused(&required, &types, name, &place, problems);
             }
         }
         let mut named = Named::default();
@@ -200,6 +205,19 @@ impl Requirement {
     fn unsound() -> Self {
         Self { wanted: WantedTemplate::default(), arguments: Vec::new(), others: Others::Open }
     }
+
+    fn looks_at_arguments(&self) -> bool {
+        !self.arguments.is_empty() || self.others == Others::Closed
+    }
+}
+
+/// What rules compare of a call beyond their matches: its arguments, or the name of its tool. As for matches, rules in
+/// shadow mode count only where they are alone.
+fn compared(rules: &[Rule<Requirement>]) -> Compared {
+    let all_are_shadow = rules.iter().all(|rule| rule.mode == Mode::Shadow);
+    let looks = |rule: &Rule<Requirement>| rule.require.looks_at_arguments() || rule.require.wanted.names_tool();
+    let any = rules.iter().any(|rule| (all_are_shadow || rule.mode == Mode::Enforce) && looks(rule));
+    Compared { tools: any, prompts: any, ..Compared::NOTHING }
 }
 
 fn offered(block: &Match) -> Offered {

@@ -1,8 +1,9 @@
 //! The verdict on a request: of each thing it asks for, the first enforcing rule and whether the token grants what it needs.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use filter_kit::{
+    audit::RecordObject,
     flow::{Subject, Unmatched, Verdict},
     matching::{Captures, Target},
     path::Ambiguous,
@@ -10,9 +11,9 @@ use filter_kit::{
     single_use::{Spent, Use},
     token_source::HandedOver,
 };
-use mcp_core::Target as Named;
+use mcp_core::{Arguments, Target as Named};
 use oauth_core::{
-    authorization_details::{AuthorizationDetails, RequestFacts, Wanted, remediation},
+    authorization_details::{AuthorizationDetails, Remediation, RequestFacts, Unmet, Wanted, Why},
     denial::{Denial, Reason},
     secret::Secret,
     time::UnixTime,
@@ -37,8 +38,8 @@ enum Found {
     Granted,
     /// By any of these uses, of which each is good for one request.
     GrantedOnce(Vec<Use>, Wanted),
-    /// Another token could do it.
-    Insufficient(Wanted),
+    /// Another token could do it; what of this one does not suffice.
+    Insufficient(Wanted, Vec<Unmet>),
     /// No token could.
     Denied(Reason, Option<String>),
 }
@@ -47,7 +48,7 @@ impl Found {
     fn code(&self) -> &'static str {
         match self {
             Self::Granted | Self::GrantedOnce(..) => "ok",
-            Self::Insufficient(_) => Reason::InsufficientAuthorization.code(),
+            Self::Insufficient(..) => Reason::InsufficientAuthorization.code(),
             Self::Denied(reason, _) => reason.code(),
         }
     }
@@ -65,7 +66,10 @@ pub(crate) fn judge<'a>(
 ) -> Result<Verdict<'a>, Ambiguous> {
     let mut verdict = Verdict::undecided();
     let details = AuthorizationDetails::of(token);
-    let is_malformed = details.is_err();
+    let held = match &details {
+        Ok(details) => details.type_names().into_iter().map(|name| Cow::Owned(name.to_owned())).collect(),
+        Err(_) => vec!["malformed".into()],
+    };
     // One that cannot be read grants nothing (RFC 9396 §2).
     let bench = Bench {
         settings,
@@ -74,10 +78,12 @@ pub(crate) fn judge<'a>(
         uses: SingleUses::of(token.claims(), now),
         kept: subject.kept,
     };
-    let mut once: Vec<(Vec<Use>, Wanted)> = Vec::new();
+    let mut once: Option<(Vec<Use>, Wanted)> = None;
+    let mut uses_several = false;
     let mut without_rule = None;
     let mut denied = None;
-    let mut insufficient = Vec::new();
+    let mut insufficient = None;
+    let mut remediation = Remediation::default();
     let mut needed: Vec<&str> = Vec::new();
     for (position, asked) in subject.asks(&settings.rules)?.into_iter().enumerate() {
         for (rule, captures) in &asked.shadow {
@@ -96,22 +102,24 @@ pub(crate) fn judge<'a>(
         }
         let found = bench.try_rule(rule, &captures, asked.target);
         let is_met = matches!(found, Found::Granted | Found::GrantedOnce(..));
-        let is_first_unmet = denied.is_none() && insufficient.is_empty() && !is_met;
+        let is_first_unmet = denied.is_none() && insufficient.is_none() && !is_met;
         if verdict.rule.is_none() || is_first_unmet {
             verdict.decided_by(Some(&rule.name), asked.target);
             verdict.outcome = Ok("ok");
         }
         match found {
             Found::Granted => {}
-            Found::GrantedOnce(uses, wanted) => once.push((uses, wanted)),
-            Found::Insufficient(wanted) => insufficient.push(wanted),
+            Found::GrantedOnce(..) if once.is_some() => uses_several = true,
+            Found::GrantedOnce(uses, wanted) => once = Some((uses, wanted)),
+            Found::Insufficient(wanted, unmet) => {
+                remediation.add(&wanted, bench.resource);
+                insufficient = insufficient.or(Some(unmet));
+            }
             Found::Denied(reason, field) => denied = denied.or(Some((reason, field, rule, asked.target))),
         }
     }
     verdict.lists.push(("details_needed", needed.into_iter().map(Into::into).collect()));
-    if is_malformed {
-        verdict.lists.push(("details_held", vec!["malformed".into()]));
-    }
+    verdict.lists.push(("details_held", held));
     if let Some(target) = without_rule.filter(|_| settings.unmatched == Unmatched::Deny) {
         verdict.decided_by(None, target);
         verdict.outcome = Err(Denial::plain(Reason::RuleMissing));
@@ -120,10 +128,13 @@ pub(crate) fn judge<'a>(
         verdict.decided_by(Some(&rule.name), target);
         verdict.lists.extend(field.map(|field| ("unfilled", vec![field.into()])));
         verdict.outcome = Err(Denial::plain(reason));
-    } else if !insufficient.is_empty() {
-        verdict.outcome = Err(bench.denial(Reason::InsufficientAuthorization, &insufficient));
-    } else {
-        bench.use_up(once, subject.waited.spent(), &mut verdict);
+    } else if let Some(unmet) = insufficient {
+        verdict.objects.push(("failed", unmet.iter().map(told).collect()));
+        verdict.outcome = Err(bench.denial(Reason::InsufficientAuthorization, &remediation));
+    } else if uses_several {
+        verdict.outcome = Err(Denial::plain(Reason::SeveralSingleUses));
+    } else if let Some((uses, wanted)) = once {
+        bench.use_up(uses, &wanted, subject.waited.spent(), &mut verdict);
     }
     Ok(verdict)
 }
@@ -150,7 +161,9 @@ impl Bench<'_> {
         });
         let Kept { query, headers, .. } = self.kept;
         let types = &self.settings.types;
-        let wanted = match wanted.fill(types, &RequestFacts { captures, query, headers, tool, arguments }) {
+        let arguments = arguments.map(Arguments::value);
+        let facts = RequestFacts { captures, query, headers, tool, arguments };
+        let wanted = match wanted.fill(types, &facts) {
             Ok(wanted) => wanted,
             Err(unfillable) => return Found::Denied(Reason::RequirementUnfilled, Some(unfillable.field)),
         };
@@ -164,34 +177,46 @@ impl Bench<'_> {
         match is_single_use {
             true if !uses.is_empty() => Found::GrantedOnce(uses, wanted),
             false if granting().next().is_some() => Found::Granted,
-            _ => Found::Insufficient(wanted),
+            _ => {
+                let mut unmet = types.closest_unmet(&self.details, &wanted, self.resource);
+                if unmet.is_empty() {
+                    // An object would do, but its use cannot be told from others.
+                    unmet.push(Unmet { field: "jti".to_owned(), comparator: None, why: Why::Absent });
+                }
+                Found::Insufficient(wanted, unmet)
+            }
         }
     }
 
     /// The last question, so that a request which is denied for anything else uses up nothing.
-    fn use_up(&self, mut once: Vec<(Vec<Use>, Wanted)>, spent: Option<Spent>, verdict: &mut Verdict<'_>) {
-        let Some((uses, wanted)) = once.pop() else { return };
-        if !once.is_empty() {
-            verdict.outcome = Err(Denial::plain(Reason::SeveralSingleUses));
-            return;
-        }
+    fn use_up(&self, uses: Vec<Use>, wanted: &Wanted, spent: Option<Spent>, verdict: &mut Verdict<'_>) {
         match spent {
             None => verdict.uses = uses,
             Some(Spent::Now) => {}
-            Some(Spent::Before) => verdict.outcome = Err(self.denial(Reason::AuthorizationSpent, &[wanted])),
+            Some(Spent::Before) => {
+                let mut remediation = Remediation::default();
+                remediation.add(wanted, self.resource);
+                verdict.outcome = Err(self.denial(Reason::AuthorizationSpent, &remediation));
+            }
             Some(Spent::NoRoom) => verdict.outcome = Err(Denial::plain(Reason::UseNotNoted)),
         }
     }
 
     /// 401 with what would let the request pass, all of it at once.
-    fn denial(&self, reason: Reason, insufficient: &[Wanted]) -> Denial {
+    fn denial(&self, reason: Reason, insufficient: &Remediation) -> Denial {
         let challenge = self.token.challenge([]);
-        let resource = self.token.resource();
-        let remedy = self.settings.remediation.then(|| remediation(insufficient, resource)).flatten();
+        let remedy = self.settings.remediation.then(|| insufficient.encoded()).flatten();
         let challenge = match remedy {
             Some(remedy) => challenge.authorization_remediation(&remedy),
             None => challenge,
         };
         Denial::challenged(reason, challenge).with_error(&self.settings.error_code)
     }
+}
+
+/// What does not suffice, for the record: names and kinds, no values.
+fn told(unmet: &Unmet) -> RecordObject {
+    let mut object = vec![("field", unmet.field.clone()), ("why", unmet.why.as_str().to_owned())];
+    object.extend(unmet.comparator.map(|name| ("comparator", name.to_owned())));
+    object
 }

@@ -13,7 +13,7 @@ use filter_kit::{
     matching::{Match, Members},
     request::Forms,
     requires::RequiredFilter,
-    rules::{self, Rule},
+    rules::{self, Mode, Rule},
     token_source::{RawTokenSource, SUBJECT_TOKEN},
 };
 use oauth_core::{
@@ -169,7 +169,7 @@ impl RawConfig {
             body_mode: self.body_mode,
             forms: self.forms,
         };
-        let mut common = common.settings(targets.iter().map(|target| &target.matches), problems);
+        let mut common = common.settings(targets.iter().map(|target| (&target.matches, Mode::Enforce)), problems);
         if self.body_mode == Some(BodyMode::HoldBody)
             && targets.iter().any(|target| Match::names_operations(&target.matches))
         {

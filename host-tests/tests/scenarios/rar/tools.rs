@@ -60,6 +60,28 @@ scenarios! {
         gateway.send(message(call("pay", r#"{"amount":250,"to":{"iban":"DE03"}}"#)).bearer(&upgraded)).allowed();
     }
 
+    /// The payment of RFC 9396 §2.
+    fn an_amount_within_an_object_is_compared_with_its_currency(runner) {
+        let rule = json!({"name": "pay", "match": {"path": {"exact": "/mcp"}, "mcp": {"tools": ["pay"]}}, "require": {
+            "type": "payment_initiation", "instructedAmount": {"currency": "{mcp.arguments/currency}", "amount": "{mcp.arguments/amount}"},
+        }});
+        let gateway = serve(runner, json!({"rules": [rule], "types": {
+            "payment_initiation": {"fields": {"instructedAmount": {"currency": "equal", "amount": "ceiling"}}},
+        }}));
+        let granted = |amount: Value| token(&*gateway, R, json!([{"type": "payment_initiation", "instructedAmount": amount}]));
+        let pay = |token: &str, amount: &str, currency: &str| {
+            gateway.send(message(call("pay", &format!(r#"{{"amount":"{amount}","currency":"{currency}"}}"#))).bearer(token))
+        };
+        let sound = granted(json!({"currency": "EUR", "amount": "123.50"}));
+        pay(&sound, "123.50", "EUR").allowed();
+        pay(&sound, "123.51", "EUR").denied_with(401).never_reached_upstream();
+        pay(&sound, "1", "USD").denied_with(401).never_reached_upstream();
+        let more = granted(json!({"currency": "EUR", "amount": "123.50", "validUntil": "2030"}));
+        let outcome = pay(&more, "1", "EUR");
+        outcome.denied_with(401).never_reached_upstream();
+        assert_eq!(remedy(&outcome)[0]["instructedAmount"], json!({"currency": "EUR", "amount": "1"}));
+    }
+
     fn a_value_that_nothing_could_grant_is_told_so(runner) {
         let gateway = serve(runner, config());
         let token = token(&*gateway, R, payment(json!(100)));

@@ -85,6 +85,40 @@ fn start(runner: &dyn Runner) -> Box<dyn Running> {
 }
 
 scenarios! {
+    /// What no rule compares is the server's to read.
+    fn clients_may_write_what_no_rule_compares_as_they_like(runner) {
+        let gateway = serve(runner, config());
+        let sender = Sender(&*gateway);
+        let read = |uri: &str| message(&json!({"jsonrpc": "2.0", "id": 1, "method": "resources/read", "params": {"uri": uri}}));
+        let uris = ["users/me", "/article/Berlin", "docs://guide#install", "file:///a/My File.md", "http://example.com"];
+        for uri in uris {
+            sender.weak(read(uri)).allowed();
+        }
+        let custom = json!({"jsonrpc": "2.0", "id": 1, "method": "acme/measure", "params": {"Name": "x", "gr\u{f6}\u{df}e": 1}});
+        sender.weak(message(&custom)).allowed();
+        let mut disguised = call(1, "read_a");
+        disguised["params"]["Name"] = json!("delete_a");
+        is_rpc_error(&sender.weak(message(&disguised)), Some(&json!(1)), -32600, "json_member_spelling");
+        let mut ours = config();
+        ours["rules"].as_array_mut().unwrap().push(json!({"name": "own", "match": {"path": {"exact": "/mcp"}, "mcp": {"resources": ["note:*"]}}, "require": {}}));
+        let gateway = serve(runner, ours);
+        for uri in uris {
+            is_rpc_error(&Sender(&*gateway).weak(read(uri)), Some(&json!(1)), -32602, "mcp_resource_ambiguous");
+        }
+    }
+
+    /// Servers that know no newer revision negotiate it, and clients say it in every request from then on.
+    fn a_session_of_an_older_revision_is_judged_like_any_other(runner) {
+        let gateway = serve(runner, config());
+        let sender = Sender(&*gateway);
+        for revision in ["2024-11-05", "2024-10-07"] {
+            let sent = |tool| post("/mcp").json(&call(1, tool)).header("accept", "application/json, text/event-stream").header("mcp-protocol-version", revision);
+            sender.weak(sent("read_a")).allowed();
+            sender.weak(sent("delete_a")).denied_with(401).never_reached_upstream();
+            sender.strong(sent("delete_a")).allowed();
+        }
+    }
+
     /// STP-01, STP-04, STP-12, MCP-08
     fn a_call_that_needs_more_is_answered_with_a_json_rpc_error_and_the_challenge(runner) {
         let gateway = start(runner);

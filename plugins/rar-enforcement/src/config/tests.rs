@@ -119,6 +119,43 @@ fn each_typical_mistake_is_named_with_its_place() {
 }
 
 #[test]
+fn a_field_that_no_rule_requires_is_noted() {
+    let with = |field: &str, comparator: Value| {
+        let document = sound().with(&format!("/types/payment/fields/{field}"), Some(comparator));
+        Settings::read(document.as_bytes()).unwrap().common.notes
+    };
+    assert_eq!(with("other", json!("ignored")), [""; 0]);
+    let notes = with("other", json!({"inner": "equal"}));
+    assert!(notes.len() == 1 && notes[0].starts_with("types.payment.fields.other is required by no rule"), "{notes:?}");
+    let notes = with("a.b", json!("ignored"));
+    assert!(
+        notes.len() == 1 && notes[0].starts_with("types.payment.fields.a.b is the name of one member"),
+        "{notes:?}"
+    );
+}
+
+/// Names and arguments have one reading where a rule looks at them, whatever its match names.
+#[test]
+fn what_rules_compare_is_known() {
+    let compared = |mcp: Value, identifier: &str, mode: &str| {
+        let rule = json!({"name": "a", "match": {"path": {"exact": "/mcp"}, "mcp": mcp}, "mode": mode,
+                          "require": {"type": "t", "identifier": identifier}});
+        let about_prompts = json!({"name": "b", "match": {"path": {"exact": "/mcp"}, "mcp": {"prompts": ["p"]}}, "require": {"type": "t", "identifier": "x"}});
+        let document = json!({"types": {"t": {"fields": {"identifier": "equal"}}}, "rules": [rule, about_prompts]});
+        Settings::read(document.to_string().as_bytes()).unwrap().common.endpoint.compared
+    };
+    let call = json!({"methods": ["tools/call"]});
+    let with_prompts = Compared { prompts: true, ..Compared::NOTHING };
+    assert_eq!(compared(call.clone(), "a literal", "enforce"), with_prompts);
+    for text in ["{mcp.tool}", "{mcp.arguments/x}"] {
+        assert_eq!(compared(call.clone(), text, "enforce"), Compared { tools: true, ..with_prompts }, "{text}");
+        assert_eq!(compared(call.clone(), text, "shadow"), with_prompts, "{text}");
+    }
+    assert_eq!(compared(json!({"tools": ["x"]}), "x", "enforce"), Compared { tools: true, ..with_prompts });
+    assert_eq!(compared(json!({"resources": ["*"]}), "x", "enforce"), Compared { resources: true, ..with_prompts });
+}
+
+#[test]
 fn a_type_that_no_rule_requires_is_noted() {
     let notes =
         Settings::read(sound().with("/types/other", Some(json!({"fields": {}}))).as_bytes()).unwrap().common.notes;

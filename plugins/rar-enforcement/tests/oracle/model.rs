@@ -91,6 +91,12 @@ fn is_comparable(kind: &str, field: &str, wanted: &Value) -> bool {
             ("tree", "actions") => wanted.is_string() || texts(wanted).is_some(),
             ("tree", "root") => wanted.as_str().is_some_and(is_known_path),
             ("payment", "max") => hundredths(wanted).is_some(),
+            ("order", "sum") => wanted.as_object().is_some_and(|members| {
+                let fits = |(name, wanted): (&String, &Value)| {
+                    ["currency", "max"].contains(&name.as_str()) && is_comparable("payment", name, wanted)
+                };
+                members.iter().all(fits)
+            }),
             _ => true,
         }
 }
@@ -117,6 +123,15 @@ fn suffices(kind: &str, field: &str, granted: &Value, wanted: &Value) -> bool {
         }),
         ("payment", "max") => match (hundredths(granted), hundredths(wanted)) {
             (Some(granted), Some(wanted)) => granted.0 == wanted.0 && granted.1 >= wanted.1,
+            _ => false,
+        },
+        ("order", "sum") => match (granted.as_object(), wanted.as_object()) {
+            (Some(granted), Some(wanted)) => {
+                let sound = |(name, value): (&String, &Value)| {
+                    name == "note" || wanted.get(name).is_some_and(|wanted| suffices("payment", name, value, wanted))
+                };
+                granted.iter().all(sound) && wanted.keys().all(|name| granted.contains_key(name))
+            }
             _ => false,
         },
         _ => match (granted.as_f64(), wanted.as_f64()) {

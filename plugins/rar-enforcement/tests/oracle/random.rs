@@ -8,8 +8,12 @@ use super::{
     model::{About, Rule, Sent},
 };
 
-const FIELDS: [(&str, [&str; 2]); 3] =
-    [("file", ["actions", "identifier"]), ("tree", ["actions", "root"]), ("payment", ["currency", "max"])];
+const FIELDS: [(&str, [&str; 2]); 4] = [
+    ("file", ["actions", "identifier"]),
+    ("tree", ["actions", "root"]),
+    ("payment", ["currency", "max"]),
+    ("order", ["sum", "identifier"]),
+];
 
 /// A value for a field, of a token or of a rule; not always a fitting one.
 fn value(dice: &mut Dice, field: &str) -> Value {
@@ -17,6 +21,18 @@ fn value(dice: &mut Dice, field: &str) -> Value {
         return dice.pick(&[json!(null), json!([]), json!(""), json!(7), json!({"a": [1]}), json!(["read", 1])]);
     }
     match field {
+        "sum" => {
+            let mut sum = json!({});
+            for field in ["currency", "max"] {
+                if dice.roll(8) != 0 {
+                    sum[field] = value(dice, field);
+                }
+            }
+            if dice.roll(12) == 0 {
+                sum[dice.pick(&["note", "unknown"])] = json!("x");
+            }
+            sum
+        }
         "actions" => dice.pick(&[
             json!(["read"]),
             json!(["write", "read"]),
@@ -99,13 +115,14 @@ pub(crate) fn written(rules: &[Rule], unmatched: &str) -> Value {
         "file": {"fields": {"actions": "superset", "identifier": "equal"}},
         "tree": {"fields": {"actions": {"subsumes": {"write": ["read"]}}, "root": "prefix_path"}},
         "payment": {"fields": {"currency": "equal", "max": "ceiling", "note": "ignored"}},
+        "order": {"fields": {"sum": {"currency": "equal", "max": "ceiling", "note": "ignored"}, "identifier": "equal"}},
     });
     json!({"types": types, "rules": rules, "unmatched": unmatched})
 }
 
 fn arguments(dice: &mut Dice) -> Value {
     let mut arguments = json!({});
-    let fields = ["actions", "root", "max", "currency", "identifier"];
+    let fields = ["actions", "root", "max", "currency", "identifier", "sum"];
     for name in ["x", "y", "to", "X"] {
         if dice.roll(if name == "X" { 8 } else { 2 }) != 0 {
             continue;

@@ -3,7 +3,7 @@
 mod between;
 mod path_match;
 
-use mcp_core::{McpMatch, Operation, RawMcpMatch};
+use mcp_core::{Compared, McpMatch, Operation, RawMcpMatch};
 use oauth_core::config::{Problems, at, at_index};
 use serde::Deserialize;
 
@@ -213,6 +213,12 @@ impl Match {
     #[must_use]
     pub fn names_operations(&self) -> bool {
         self.mcp.is_some()
+    }
+
+    /// What the block compares of operations beside kind and method.
+    #[must_use]
+    pub fn compared(&self) -> Compared {
+        self.mcp.as_ref().map_or(Compared::NOTHING, McpMatch::compared)
     }
 
     /// Whether the block looks at operations, and the call of a tool can be one of those it is about.

@@ -1,8 +1,9 @@
 //! The body of a POST.
 
-use oauth_core::json::{self, Exact, JsonError};
+use oauth_core::json::{Elements, InPlace, JsonError};
 
 use crate::{
+    compared::Compared,
     endpoint::Exchange,
     fault::Fault,
     flaw::Flaw,
@@ -27,6 +28,7 @@ pub struct BodyReader {
     headers: McpHeaders,
     session: Option<String>,
     params: Vec<ParamHeader>,
+    compared: Compared,
     foregone: Option<Fault>,
 }
 
@@ -37,9 +39,10 @@ impl BodyReader {
         headers: McpHeaders,
         session: Option<String>,
         params: Vec<ParamHeader>,
+        compared: Compared,
         foregone: Option<Fault>,
     ) -> Self {
-        Self { limit, revision, headers, session, params, foregone }
+        Self { limit, revision, headers, session, params, compared, foregone }
     }
 
     /// How many bytes the body may have; with one more, the request is to be refused with [`BodyReader::too_large`].
@@ -68,8 +71,9 @@ impl BodyReader {
         if body.len() > self.limit {
             return Err(Self::too_large());
         }
-        let parsed = json::parse_exact(body, MAX_DEPTH);
-        let id = parsed.as_ref().ok().and_then(id_of);
+        // In place: read into a tree, some bodies would take many times their length.
+        let parsed = InPlace::check(body, MAX_DEPTH);
+        let id = parsed.ok().and_then(id_of);
         if let Some(foregone) = self.foregone {
             return Err(foregone.to(id));
         }
@@ -81,11 +85,12 @@ impl BodyReader {
         self.exchange(parsed).map_err(|flaw| Fault::from(flaw).to(id))
     }
 
-    fn exchange(self, parsed: Exact) -> Result<Exchange, Flaw> {
-        let is_batch = matches!(parsed, Exact::Array(_));
-        let operations = match parsed {
-            Exact::Array(elements) => self.batch(elements)?,
-            message => self.message(Message::read(message)?)?,
+    fn exchange(self, parsed: InPlace<'_>) -> Result<Exchange, Flaw> {
+        let batch = parsed.elements();
+        let is_batch = batch.is_some();
+        let operations = match batch {
+            Some(elements) => self.batch(elements)?,
+            None => self.message(Message::read(parsed, self.compared)?, MAX_OPERATIONS)?,
         };
         if operations.len() > MAX_OPERATIONS {
             return Err(Flaw::TooManyOperations);
@@ -94,26 +99,31 @@ impl BodyReader {
     }
 
     /// 2025-03-26, "Sending Messages": requests and notifications, or responses, never both.
-    fn batch(&self, elements: Vec<Exact>) -> Result<Vec<Operation>, Flaw> {
-        if !self.revision.has_batches() || elements.is_empty() {
+    fn batch(&self, elements: Elements<'_>) -> Result<Vec<Operation>, Flaw> {
+        let count = elements.clone().take(MAX_OPERATIONS.saturating_add(1)).count();
+        if !self.revision.has_batches() || count == 0 {
             return Err(Flaw::BatchRefused);
         }
-        if elements.len() > MAX_OPERATIONS {
+        if count > MAX_OPERATIONS {
             return Err(Flaw::TooManyOperations);
         }
-        let messages = elements.into_iter().map(Message::read).collect::<Result<Vec<_>, _>>()?;
+        let messages = elements.map(|element| Message::read(element, self.compared)).collect::<Result<Vec<_>, _>>()?;
         let responses = messages.iter().filter(|message| matches!(message, Message::Response(_))).count();
         // 2025-03-26, "Lifecycle": nothing may go along with the first request.
         let has_initialize =
-            messages.iter().any(|message| matches!(message, Message::Call(call) if call.method == "initialize"));
+            messages.iter().any(|message| matches!(message, Message::Call(call) if &*call.method == "initialize"));
         if has_initialize || (responses != 0 && responses != messages.len()) {
             return Err(Flaw::BatchRefused);
         }
-        let operations = messages.into_iter().map(|message| self.message(message)).collect::<Result<Vec<_>, _>>()?;
-        Ok(operations.into_iter().flatten().collect())
+        let mut operations = Vec::new();
+        for message in messages {
+            let left = MAX_OPERATIONS.saturating_sub(operations.len());
+            operations.extend(self.message(message, left)?);
+        }
+        Ok(operations)
     }
 
-    fn message(&self, message: Message) -> Result<Vec<Operation>, Flaw> {
+    fn message(&self, message: Message<'_>, most: usize) -> Result<Vec<Operation>, Flaw> {
         match &message {
             Message::Call(call) => stateless::agree(&self.headers, self.revision, call, &self.params)?,
             // A response has neither method nor name.
@@ -122,12 +132,12 @@ impl BodyReader {
             }
             Message::Response(_) => {}
         }
-        message.operations(self.revision)
+        message.operations(self.revision, self.compared, most)
     }
 }
 
 /// The id of a request, whatever else is wrong with it.
-fn id_of(message: &Exact) -> Option<RequestId> {
+fn id_of(message: InPlace<'_>) -> Option<RequestId> {
     message.get("method")?;
     RequestId::read(message.get("id")?)
 }

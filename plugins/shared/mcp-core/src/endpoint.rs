@@ -2,6 +2,7 @@
 
 use crate::{
     body::BodyReader,
+    compared::Compared,
     content::{accepts_events, require_json},
     fault::Fault,
     flaw::Flaw,
@@ -23,12 +24,20 @@ pub struct Endpoint {
     pub reads: Reads,
     /// Headers that are known to repeat an argument; all others of their kind pass untouched.
     pub params: Vec<ParamHeader>,
+    /// What rules compare: with [`Endpoint::params`], tools in any case.
+    pub compared: Compared,
 }
 
 impl Default for Endpoint {
-    /// 1 MiB, no origin, bodies.
+    /// 1 MiB, no origin, bodies, and everything is compared.
     fn default() -> Self {
-        Self { max_body: 1024 * 1024, origins: Origins::default(), reads: Reads::Body, params: Vec::new() }
+        Self {
+            max_body: 1024 * 1024,
+            origins: Origins::default(),
+            reads: Reads::Body,
+            params: Vec::new(),
+            compared: Compared::ALL,
+        }
     }
 }
 
@@ -138,15 +147,17 @@ impl Endpoint {
             (None, Ok(_)) => None,
         };
         let revision = revision.unwrap_or(Revision::V2025_03_26);
+        let compared = Compared { tools: self.compared.tools || !self.params.is_empty(), ..self.compared };
         match self.reads {
             Reads::Body => {
                 let session = if revision.is_stateless() { None } else { headers::session(head.fields)? };
                 let params = self.params.clone();
-                Ok(Opening::Body(BodyReader::new(self.max_body, revision, headers, session, params, foregone)))
+                let limit = self.max_body;
+                Ok(Opening::Body(BodyReader::new(limit, revision, headers, session, params, compared, foregone)))
             }
             Reads::HeadOnly => {
                 foregone.map_or(Ok(()), Err)?;
-                let operations = vec![stateless::told_by_head(&headers, revision)?];
+                let operations = vec![stateless::told_by_head(&headers, revision, compared)?];
                 Ok(Opening::Whole(Exchange { revision, session: None, operations, is_batch: false }))
             }
         }

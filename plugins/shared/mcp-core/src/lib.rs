@@ -22,12 +22,14 @@
 
 pub mod answer;
 mod body;
+mod compared;
 mod content;
 mod endpoint;
 mod fault;
 mod flaw;
 mod headers;
 pub mod matching;
+mod members;
 mod message;
 mod operation;
 mod origin;
@@ -38,6 +40,7 @@ pub mod spelling;
 mod stateless;
 
 pub use body::BodyReader;
+pub use compared::Compared;
 pub use endpoint::{Endpoint, Exchange, Head, Opening, Reads};
 pub use fault::Fault;
 pub use flaw::Flaw;

@@ -6,6 +6,7 @@ use oauth_core::config::{Problems, at, at_index};
 use serde::Deserialize;
 
 use crate::{
+    compared::Compared,
     message,
     operation::{Kind, Operation, Target},
     pattern::Pattern,
@@ -187,6 +188,17 @@ impl McpMatch {
     #[must_use]
     pub fn can_come_by(&self, method: &str) -> bool {
         self.kinds.iter().any(|kind| kind.http_method() == method)
+    }
+
+    /// What the block compares beside kind and method.
+    #[must_use]
+    pub fn compared(&self) -> Compared {
+        match &self.names {
+            None => Compared::NOTHING,
+            Some((Category::Tools, _)) => Compared { tools: true, ..Compared::NOTHING },
+            Some((Category::Prompts, _)) => Compared { prompts: true, ..Compared::NOTHING },
+            Some((Category::Resources, _)) => Compared { resources: true, ..Compared::NOTHING },
+        }
     }
 
     /// Whether the block can hold for the call of a tool.

@@ -1,11 +1,13 @@
 //! One JSON-RPC message of a body.
 
-use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use oauth_core::json::Exact;
+use oauth_core::json::InPlace;
 
 use crate::{
+    compared::Compared,
     flaw::Flaw,
+    members::Members,
     operation::{Kind, Operation, RequestId, Target},
     resource_uri,
     revision::Revision,
@@ -19,45 +21,50 @@ const PARAMS: [&str; 6] = ["name", "uri", "taskId", "arguments", "_meta", "notif
 /// The members of `params.notifications` that name something.
 const LISTEN: [&str; 2] = ["resourceSubscriptions", "taskIds"];
 
-type Members = BTreeMap<String, Exact>;
-
 /// A message that is one of JSON-RPC and of MCP.
 #[derive(Debug)]
-pub(crate) enum Message {
-    Call(Call),
+pub(crate) enum Message<'t> {
+    Call(Call<'t>),
     Response(Option<RequestId>),
 }
 
 /// A request or notification.
 #[derive(Debug)]
-pub(crate) struct Call {
+pub(crate) struct Call<'t> {
     /// Requests alone have one.
     pub(crate) id: Option<RequestId>,
-    pub(crate) method: String,
-    pub(crate) params: Members,
+    pub(crate) method: Rc<str>,
+    pub(crate) params: Members<'t>,
 }
 
-impl Message {
-    pub(crate) fn read(value: Exact) -> Result<Self, Flaw> {
-        let Exact::Object(mut members) = value else { return Err(Flaw::MessageMalformed) };
-        spelling::check(&members, &MESSAGE)?;
-        if members.get("jsonrpc").and_then(Exact::as_str) != Some("2.0") {
+impl<'t> Message<'t> {
+    pub(crate) fn read(value: InPlace<'t>, compared: Compared) -> Result<Self, Flaw> {
+        let members = Members::read_strictly(value, &MESSAGE)?.ok_or(Flaw::MessageMalformed)?;
+        if members.get("jsonrpc").and_then(InPlace::as_str).as_deref() != Some("2.0") {
             return Err(Flaw::MessageMalformed);
         }
-        let outcome = (members.contains_key("result"), members.contains_key("error"));
-        match (members.remove("method"), outcome) {
-            (Some(Exact::String(method)), (false, false)) => Call::read(method, members).map(Self::Call),
-            (None, (true, false) | (false, true)) if !members.contains_key("params") => {
+        let outcome = (members.has("result"), members.has("error"));
+        match (members.get("method"), outcome) {
+            (Some(method), (false, false)) => {
+                let method = method.as_str().ok_or(Flaw::MessageMalformed)?;
+                Call::read(&method, &members, compared).map(Self::Call)
+            }
+            (None, (true, false) | (false, true)) if !members.has("params") => {
                 response(&members, outcome.1).map(Self::Response)
             }
             _ => Err(Flaw::MessageMalformed),
         }
     }
 
-    /// What the message asks for.
-    pub(crate) fn operations(self, revision: Revision) -> Result<Vec<Operation>, Flaw> {
+    /// What the message asks for: not more than `most`.
+    pub(crate) fn operations(
+        self,
+        revision: Revision,
+        compared: Compared,
+        most: usize,
+    ) -> Result<Vec<Operation>, Flaw> {
         match self {
-            Self::Call(call) => call.operations(revision),
+            Self::Call(call) => call.operations(revision, compared, most),
             // 2026-07-28, "Sending Messages": the server asks nothing, so there is nothing to answer.
             Self::Response(_) if revision.is_stateless() => Err(Flaw::MessageMalformed),
             Self::Response(id) => {
@@ -68,48 +75,50 @@ impl Message {
 }
 
 /// Only an error may have no id: that of a request whose id could not be read (JSON-RPC 2.0 §5).
-fn response(members: &Members, is_error: bool) -> Result<Option<RequestId>, Flaw> {
+fn response(members: &Members<'_>, is_error: bool) -> Result<Option<RequestId>, Flaw> {
     match members.get("id") {
-        None | Some(Exact::Null) if is_error => Ok(None),
+        Some(id) if is_error && id.is_null() => Ok(None),
         Some(id) => RequestId::read(id).map(Some).ok_or(Flaw::IdMalformed),
+        None if is_error => Ok(None),
         None => Err(Flaw::IdMalformed),
     }
 }
 
-impl Call {
-    fn read(method: String, mut members: Members) -> Result<Self, Flaw> {
+impl<'t> Call<'t> {
+    fn read(method: &str, members: &Members<'t>, compared: Compared) -> Result<Self, Flaw> {
         let id = members.get("id").map(|id| RequestId::read(id).ok_or(Flaw::IdMalformed)).transpose()?;
         // Some servers run a `tools/call` without id like any other, so a message must be what its method says.
-        if !is_method(&method) || id.is_none() != is_notification(&method) {
+        if !is_method(method) || id.is_none() != is_notification(method) {
             return Err(Flaw::MessageMalformed);
         }
-        let params = match members.remove("params") {
-            None => Members::new(),
-            Some(Exact::Object(params)) => params,
-            Some(_) => return Err(Flaw::ParamsMalformed),
+        let params = match members.get("params") {
+            None => Members::default(),
+            Some(params) if compared.has_params_of(method) => {
+                Members::read_strictly(params, &PARAMS)?.ok_or(Flaw::ParamsMalformed)?
+            }
+            Some(params) => Members::read(params, &PARAMS).ok_or(Flaw::ParamsMalformed)?,
         };
-        spelling::check(&params, &PARAMS)?;
-        Ok(Self { id, method, params })
+        Ok(Self { id, method: method.into(), params })
     }
 
-    fn operations(mut self, revision: Revision) -> Result<Vec<Operation>, Flaw> {
-        let targets = if self.method == LISTEN_METHOD {
-            listened_to(&self.params)?
+    fn operations(self, revision: Revision, compared: Compared, most: usize) -> Result<Vec<Operation>, Flaw> {
+        let targets = if &*self.method == LISTEN_METHOD {
+            listened_to(&self.params, compared, most)?
         } else {
-            let named = named_by(&self.method).map(|named| named.in_params(&self.params));
+            let named = named_by(&self.method).map(|named| named.in_params(&self.params, compared));
             vec![named.transpose()?]
         };
-        let mut arguments = match self.params.remove("arguments") {
-            _ if !matches!(self.method.as_str(), "tools/call" | "prompts/get") => None,
+        let mut arguments = match self.params.get("arguments") {
+            _ if !matches!(&*self.method, "tools/call" | "prompts/get") => None,
             None => None,
-            Some(Exact::Object(arguments)) => Some(arguments),
+            Some(arguments) if arguments.members().is_some() => Some(arguments.to_own_text()),
             Some(_) => return Err(Flaw::ParamsMalformed),
         };
         let kind = if self.id.is_some() { Kind::Request } else { Kind::Notification };
         let operation = |target| Operation {
             kind,
             revision,
-            method: Some(self.method.clone()),
+            method: Some(Rc::clone(&self.method)),
             target,
             // Only a method with one target has some.
             arguments: arguments.take(),
@@ -160,14 +169,14 @@ pub(crate) fn named_by(method: &str) -> Option<Named> {
 }
 
 impl Named {
-    fn in_params(self, params: &Members) -> Result<Target, Flaw> {
-        let name = params.get(self.member).and_then(Exact::as_str).ok_or(Flaw::ParamsMalformed)?;
-        self.target(name)
+    fn in_params(self, params: &Members<'_>, compared: Compared) -> Result<Target, Flaw> {
+        let name = params.get(self.member).and_then(InPlace::as_str).ok_or(Flaw::ParamsMalformed)?;
+        self.target(&name, compared)
     }
 
-    /// The target of this name, if it is one that all readers take for the same.
-    pub(crate) fn target(self, name: &str) -> Result<Target, Flaw> {
-        fit((self.target)(name.to_owned()))
+    /// The target of this name; if it is compared, one that all readers take for the same.
+    pub(crate) fn target(self, name: &str, compared: Compared) -> Result<Target, Flaw> {
+        fit((self.target)(name.to_owned()), compared)
     }
 }
 
@@ -176,36 +185,45 @@ pub(crate) fn is_plain_name(name: &str) -> bool {
     !name.is_empty() && name.trim() == name && !name.chars().any(spelling::is_unseen)
 }
 
-fn fit(target: Target) -> Result<Target, Flaw> {
+/// More bytes than the name of anything has.
+const MAX_NAME_BYTES: usize = 8192;
+
+fn fit(target: Target, compared: Compared) -> Result<Target, Flaw> {
     let name = target.name();
-    if !is_plain_name(name) || name.len() > 8192 {
+    if name.len() > MAX_NAME_BYTES || (compared.has(&target) && !is_plain_name(name)) {
         return Err(Flaw::ParamsMalformed);
     }
     match &target {
-        Target::Resource(uri) if !resource_uri::is_plain(uri) => Err(Flaw::ResourceAmbiguous),
+        Target::Resource(uri) if compared.has(&target) && !resource_uri::is_plain(uri) => Err(Flaw::ResourceAmbiguous),
         _ => Ok(target),
     }
 }
 
 /// `subscriptions/listen` asks for many things at once; each is judged as if it were asked for alone. What is asked
 /// for without a name, such as changes of lists, is the operation without target.
-fn listened_to(params: &Members) -> Result<Vec<Option<Target>>, Flaw> {
-    let Some(Exact::Object(wanted)) = params.get("notifications") else { return Err(Flaw::ParamsMalformed) };
-    spelling::check(wanted, &LISTEN)?;
+fn listened_to(params: &Members<'_>, compared: Compared, most: usize) -> Result<Vec<Option<Target>>, Flaw> {
+    let notifications = params.get("notifications").ok_or(Flaw::ParamsMalformed)?;
+    let wanted = if compared.has_params_of(LISTEN_METHOD) {
+        Members::read_strictly(notifications, &LISTEN)?
+    } else {
+        Members::read(notifications, &LISTEN)
+    };
+    let wanted = wanted.ok_or(Flaw::ParamsMalformed)?;
     let mut targets = Vec::new();
     for (member, target) in [("resourceSubscriptions", Target::Resource as fn(String) -> _), ("taskIds", Target::Task)]
     {
-        let names: &[Exact] = match wanted.get(member) {
-            None => &[],
-            Some(Exact::Array(names)) => names,
-            Some(_) => return Err(Flaw::ParamsMalformed),
-        };
-        for name in names {
+        let Some(names) = wanted.get(member) else { continue };
+        for name in names.elements().ok_or(Flaw::ParamsMalformed)? {
             let name = name.as_str().ok_or(Flaw::ParamsMalformed)?;
-            targets.push(Some(fit(target(name.to_owned()))?));
+            // A small body has room for very many.
+            if targets.len() >= most {
+                return Err(Flaw::TooManyOperations);
+            }
+            targets.push(Some(fit(target(name.into_owned()), compared)?));
         }
     }
-    if targets.is_empty() || wanted.keys().any(|member| !LISTEN.contains(&member.as_str())) {
+    let mut members = notifications.members().into_iter().flatten();
+    if targets.is_empty() || members.any(|(member, _)| !LISTEN.contains(&&*member)) {
         targets.push(None);
     }
     Ok(targets)

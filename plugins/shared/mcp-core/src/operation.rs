@@ -1,8 +1,8 @@
 //! What one message, or one request without a body, asks for.
 
-use std::collections::BTreeMap;
+use std::rc::Rc;
 
-use oauth_core::json::Exact;
+use oauth_core::json::{InPlace, OwnText};
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -19,7 +19,7 @@ pub struct Operation {
     /// The revision under which it was read.
     pub revision: Revision,
     /// The JSON-RPC method; `None` for a response, a stream and the end of a session.
-    pub method: Option<String>,
+    pub method: Option<Rc<str>>,
     /// What the method is about, for methods that name something.
     pub target: Option<Target>,
     /// `params.arguments`, if there are some; always `None` if only headers were read.
@@ -96,8 +96,8 @@ impl Target {
     }
 }
 
-/// The arguments of a call, numbers as they were written.
-pub type Arguments = BTreeMap<String, Exact>;
+/// The arguments of a call: the text of an object, as the client wrote it.
+pub type Arguments = OwnText;
 
 /// A JSON-RPC id: an integer or a string, never null (MCP base protocol, "Requests").
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -105,20 +105,19 @@ pub enum RequestId {
     /// An integer.
     Number(i64),
     /// A string of at most [`RequestId::MAX_LENGTH`] bytes.
-    String(String),
+    String(Rc<str>),
 }
 
 impl RequestId {
     /// A longer id is refused: errors repeat it.
     pub const MAX_LENGTH: usize = 1024;
 
-    pub(crate) fn read(value: &Exact) -> Option<Self> {
-        match value {
-            // `1.0` and `1e0` are integers too, but not everybody reads them as the same one.
-            Exact::Number(text) => text.parse().ok().filter(|_| text != "-0").map(Self::Number),
-            Exact::String(text) if text.len() <= Self::MAX_LENGTH => Some(Self::String(text.clone())),
-            _ => None,
+    pub(crate) fn read(value: InPlace<'_>) -> Option<Self> {
+        if let Some(text) = value.as_str() {
+            return (text.len() <= Self::MAX_LENGTH).then(|| Self::String(text.into()));
         }
+        // `1.0` and `1e0` are integers too, but not everybody reads them as the same one.
+        value.as_number()?.parse().ok().filter(|_| value.as_number() != Some("-0")).map(Self::Number)
     }
 }
 
@@ -126,7 +125,7 @@ impl From<&RequestId> for Value {
     fn from(id: &RequestId) -> Self {
         match id {
             RequestId::Number(number) => Self::from(*number),
-            RequestId::String(text) => Self::from(text.as_str()),
+            RequestId::String(text) => Self::from(&**text),
         }
     }
 }

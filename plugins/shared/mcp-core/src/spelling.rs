@@ -4,15 +4,13 @@
 //! `-` and `_` too, and other libraries have such switches. So a name that is almost a known one is refused: some
 //! reader would act on it while we do not.
 
-use std::collections::BTreeMap;
-
-use oauth_core::json::Exact;
-
-use crate::flaw::Flaw;
-
 /// Whether some reader could take `name` for `known`, although it is another.
 #[must_use]
 pub fn resembles(name: &str, known: &str) -> bool {
+    // A body may have very many members, and most names are such.
+    if is_plain(name) && is_plain(known) {
+        return name != known && plainly_folded(name).eq(plainly_folded(known));
+    }
     name != known && folded(name) == folded(known)
 }
 
@@ -37,16 +35,18 @@ pub(crate) fn is_unseen(character: char) -> bool {
     character.is_control() || matches!(character, '\u{feff}' | '\u{200b}' | '\u{180e}')
 }
 
-/// Refuses members that resemble one of `known`, and names that MCP gives to no member of its own.
-pub(crate) fn check(members: &BTreeMap<String, Exact>, known: &[&str]) -> Result<(), Flaw> {
-    // Nothing but visible ASCII passes, so the plain comparison is enough; a body may have very many members.
-    let plain = |name: &str| name.bytes().all(|byte| byte.is_ascii_graphic());
-    let same = |name: &str, known: &str| name != known && ascii_folded(name).eq(ascii_folded(known));
-    let fits = |name: &String| plain(name) && !known.iter().any(|known| same(name, known));
-    if members.keys().all(fits) { Ok(()) } else { Err(Flaw::MemberSpelling) }
+/// Whether a member of this name is one of `known`, or nobody takes it for one: MCP gives none of its own a name that is
+/// not visible ASCII.
+pub(crate) fn fits(name: &str, known: &[&str]) -> bool {
+    is_plain(name) && !known.iter().any(|known| resembles(name, known))
 }
 
-fn ascii_folded(name: &str) -> impl Iterator<Item = u8> {
+fn is_plain(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+/// What [`folded`] makes of visible ASCII.
+fn plainly_folded(name: &str) -> impl Iterator<Item = u8> {
     name.bytes().filter(|byte| !matches!(byte, b'-' | b'_')).map(|byte| byte.to_ascii_lowercase())
 }
 

@@ -12,6 +12,7 @@ mod decimal;
 mod remediation;
 mod template;
 mod types;
+mod unmet;
 mod wanted;
 
 use std::collections::BTreeMap;
@@ -21,9 +22,10 @@ use crate::reason::Reason;
 use crate::verified_claims::VerifiedClaims;
 
 pub use comparator::Comparator;
-pub use remediation::remediation;
+pub use remediation::Remediation;
 pub use template::{Named, RequestFacts};
 pub use types::{RawType, Types};
+pub use unmet::{Unmet, Why};
 pub use wanted::{Offered, RawWanted, Unfillable, Wanted, WantedTemplate};
 
 /// The member that names the type of an object (RFC 9396 §2).
@@ -68,6 +70,18 @@ impl<'a> AuthorizationDetails<'a> {
             None => Ok(Self::default()),
             Some(claim) => Self::read(claim).ok_or(Reason::ClaimInvalid),
         }
+    }
+
+    /// The types of the objects, each once, in their order.
+    #[must_use]
+    pub fn type_names(&self) -> Vec<&'a str> {
+        let mut names: Vec<&str> = Vec::new();
+        for granted in &self.0 {
+            if !names.contains(&granted.type_name) {
+                names.push(granted.type_name);
+            }
+        }
+        names
     }
 
     fn read(claim: &'a Exact) -> Option<Self> {

@@ -1,6 +1,6 @@
 //! What all filters of this kind have in their configuration.
 
-use mcp_core::{Endpoint, Origins, ParamHeader, Reads};
+use mcp_core::{Compared, Endpoint, Origins, ParamHeader, Reads};
 use oauth_core::{
     config::{Problems, at, at_index},
     pointer::Pointer,
@@ -13,6 +13,7 @@ use crate::{
     policy::{Hold, PropertyPath},
     request::Forms,
     requires::{RequiredFilter, Requires},
+    rules::Mode,
     token_source::{RawTokenSource, TokenSource},
 };
 
@@ -117,14 +118,15 @@ impl RawCommon<'_> {
     /// The difference between clocks that is tolerated if nothing was configured, in seconds.
     pub const DEFAULT_CLOCK_SKEW: u64 = 30;
 
-    /// Checks the common members, each at its place on the top level. `matches` are those of all rules.
-    pub fn settings<'m>(&self, mut matches: impl Iterator<Item = &'m Match>, problems: &mut Problems) -> Common {
+    /// Checks the common members, each at its place on the top level. `rules` are the matches of all rules.
+    pub fn settings<'m>(&self, rules: impl Iterator<Item = (&'m Match, Mode)>, problems: &mut Problems) -> Common {
         let token = RawTokenSource::settings(self.token, self.clock_skew_seconds, "token", problems);
         let skew_place = "clock_skew_seconds";
         if self.clock_skew_seconds.is_some_and(|skew| skew > MOST_CLOCK_SKEW) && !problems.has_below(skew_place) {
             problems.add(skew_place, format!("is too large: expected 0 to {MOST_CLOCK_SKEW} seconds"));
         }
-        let names_operations = matches.any(Match::names_operations);
+        let about_operations: Vec<_> = rules.filter(|(block, _)| block.names_operations()).collect();
+        let names_operations = !about_operations.is_empty();
         for (name, given) in [("mcp", self.mcp.is_some()), ("body_mode", self.body_mode.is_some())] {
             if given && !names_operations && !problems.has_below("rules") {
                 problems.note(name, "is not used: no rule has match.mcp");
@@ -138,7 +140,10 @@ impl RawCommon<'_> {
             requires,
             properties,
             cors: RawCors::settings(self.cors, "cors", problems),
-            endpoint: self.mcp.cloned().unwrap_or_default().endpoint(body_mode, "mcp", problems),
+            endpoint: Endpoint {
+                compared: compared(&about_operations),
+                ..self.mcp.cloned().unwrap_or_default().endpoint(body_mode, "mcp", problems)
+            },
             hold: match body_mode {
                 BodyMode::HoldHeaders | BodyMode::HeadersOnly => Hold::Headers,
                 BodyMode::HoldBody => Hold::Body,
@@ -147,6 +152,14 @@ impl RawCommon<'_> {
             notes: Vec::new(),
         }
     }
+}
+
+/// What is compared, and so refused if it has two readings. Rules in shadow mode refuse nothing, so they have a say only
+/// where they are alone, and what they would refuse is but recorded.
+fn compared(rules: &[(&Match, Mode)]) -> Compared {
+    let all_are_shadow = rules.iter().all(|(_, mode)| *mode == Mode::Shadow);
+    let deciding = rules.iter().filter(|(_, mode)| all_are_shadow || *mode == Mode::Enforce);
+    deciding.fold(Compared::NOTHING, |all, (block, _)| all.or(block.compared()))
 }
 
 impl Common {
@@ -167,6 +180,7 @@ impl RawMcp {
         Endpoint {
             max_body: usize::try_from(max_body).unwrap_or(0),
             origins: Origins::settings(origins, &at(place, "allowed_origins"), problems),
+            compared: Compared::ALL,
             reads: match body_mode {
                 BodyMode::HoldHeaders | BodyMode::HoldBody => Reads::Body,
                 BodyMode::HeadersOnly => Reads::HeadOnly,

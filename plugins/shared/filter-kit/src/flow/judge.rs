@@ -23,8 +23,8 @@ pub trait Judge: Background {
     const NAME: &'static str;
     /// The key of its audit record.
     const AUDIT: &'static str;
-    /// Whether it looks at the arguments of calls. If not they are forgotten before anything is waited for: read, they take
-    /// many times the room of the body, and very many requests may wait at a time.
+    /// Whether it looks at the arguments of calls. If not they are forgotten before anything is waited for: very many
+    /// requests may wait at a time.
     const READS_ARGUMENTS: bool = false;
     /// What its rules require.
     type Require: 'static;

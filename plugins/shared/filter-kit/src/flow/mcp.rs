@@ -1,6 +1,6 @@
 //! What a request is in MCP, as far as rules want to know.
 
-use mcp_core::{Endpoint, Exchange, Fault, Head, Opening, Operation, RequestId};
+use mcp_core::{Arguments, Endpoint, Exchange, Fault, Head, Opening, Operation, RequestId};
 
 use crate::{
     matching::Target,
@@ -77,12 +77,8 @@ impl Known {
     pub(super) fn weight(&self) -> usize {
         // Its texts included: a batch may have very many.
         const OPERATION: usize = 256;
-        let arguments = |operation: &Operation| {
-            let arguments = operation.arguments.iter().flatten();
-            arguments
-                .map(|(name, value)| name.len().saturating_add(value.weight()))
-                .fold(OPERATION, usize::saturating_add)
-        };
+        let arguments =
+            |operation: &Operation| operation.arguments.as_ref().map_or(0, Arguments::weight).saturating_add(OPERATION);
         self.operations().iter().map(arguments).fold(0, usize::saturating_add)
     }
 

@@ -1,5 +1,5 @@
-//! The room that calls take up while they wait for a service. Read, their arguments take many times the room of the body,
-//! so that one user with many calls at a time could fill a worker's memory, and stop it for everybody.
+//! The room that calls take up while they wait for a service: without a bound, one user with many large calls at a time
+//! could fill a worker's memory, and stop it for everybody.
 
 use std::{cell::Cell, rc::Rc};
 

@@ -16,7 +16,7 @@ fn made(block: Value) -> McpMatch {
 }
 
 fn operation(kind: Kind, method: Option<&str>, target: Option<Target>) -> Operation {
-    let method = method.map(str::to_owned);
+    let method = method.map(Into::into);
     Operation { kind, revision: Revision::V2025_11_25, method, target, arguments: None, id: None }
 }
 

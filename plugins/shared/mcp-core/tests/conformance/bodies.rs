@@ -45,19 +45,27 @@ fn a_member_spelt_almost_like_a_known_one_is_refused() {
         r#""json_rpc":"1.0""#,
         r#""Result":{}"#,
         r#""\u212a":1"#,
-        r#""params":{"Name":"b"}"#,
-        r#""params":{"URI":"b"}"#,
-        r#""params":{"ur\u0131":"b"}"#,
-        r#""params":{"Arguments":{}}"#,
-        r#""params":{"argument\u017f":{}}"#,
-        r#""params":{"task_id":"b"}"#,
-        r#""params":{"TaskId":"b"}"#,
-        r#""params":{"meta":{}}"#,
-        r#""params":{"_Meta":{}}"#,
         r#""params":{"_meta":{"io.modelcontextprotocol/ProtocolVersion":"x"}}"#,
         r#""params":{"_meta":{"io.modelcontextprotocol/protocol_version":"x"}}"#,
+        r#""params":{"_meta":{"io.modelcontextprotocol/protocolVer\u017fion":"x"}}"#,
     ] {
         all_refuse(message(members), Flaw::MemberSpelling);
+    }
+    let named = |members: &str| {
+        format!(r#"{{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{{"name":"a",{members}}}}}"#)
+    };
+    for members in [
+        r#""Name":"b""#,
+        r#""URI":"b""#,
+        r#""ur\u0131":"b""#,
+        r#""Arguments":{}"#,
+        r#""argument\u017f":{}"#,
+        r#""task_id":"b""#,
+        r#""TaskId":"b""#,
+        r#""meta":{}"#,
+        r#""_Meta":{}"#,
+    ] {
+        all_refuse(named(members), Flaw::MemberSpelling);
     }
     // Arguments are the tool's own.
     let own = call("tools/call", json!({"name": "a", "arguments": {"Name": 1, "name": 2, "\u{17f}": 3}, "other": 1}));

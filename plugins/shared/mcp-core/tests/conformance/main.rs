@@ -10,6 +10,7 @@
 mod answers;
 mod bodies;
 mod clients;
+mod compared;
 mod heads;
 mod messages;
 mod mutations;

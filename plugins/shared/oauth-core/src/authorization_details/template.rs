@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::json::Exact;
+use crate::json::{Exact, InPlace};
 use crate::pointer::Pointer;
 
 /// A value of a rule: literal, or one thing of the request with its own type. There is nothing in between: what a client
@@ -11,7 +11,12 @@ use crate::pointer::Pointer;
 pub(super) enum Template {
     Literal(Exact),
     Of(Source),
+    /// An object with a value for each of its members, which are compared one by one.
+    Object(Templates),
 }
+
+/// Values by the names of the members.
+pub(super) type Templates = BTreeMap<String, Template>;
 
 /// What of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,8 +39,8 @@ pub struct RequestFacts<'a> {
     pub headers: &'a BTreeMap<String, String>,
     /// The tool that is called.
     pub tool: Option<&'a str>,
-    /// The arguments of the call.
-    pub arguments: Option<&'a BTreeMap<String, Exact>>,
+    /// The arguments of the call, an object.
+    pub arguments: Option<InPlace<'a>>,
 }
 
 /// What of requests the templates name.
@@ -48,6 +53,11 @@ pub struct Named {
     /// Arguments: for each the steps that lead to it, at least one.
     pub arguments: Vec<Vec<String>>,
 }
+
+/// No token grants more: neither values in one value nor bytes of text. Beyond it, an argument that is compared would cost
+/// memory and time for nothing.
+const MAX_VALUES: usize = 1024;
+const MAX_VALUE_BYTES: usize = 64 * 1024;
 
 /// Fields that hold secrets, which would come back in the answer.
 const SECRET_HEADERS: [&str; 3] = ["authorization", "cookie", "proxy-authorization"];
@@ -67,10 +77,11 @@ impl Template {
         }
     }
 
-    /// The value in a request, if there is one.
+    /// The value in a request, if there is one; `None` for [`Template::Object`], whose members have one each.
     pub(super) fn fill(&self, facts: &RequestFacts<'_>) -> Option<Exact> {
         let text = |text: &str| Some(Exact::String(text.to_owned()));
         match self {
+            Self::Object(_) => None,
             Self::Literal(value) => Some(value.clone()),
             Self::Of(Source::Path(name)) => {
                 let mut values = facts.captures.iter().filter(|(captured, _)| captured == name);
@@ -82,7 +93,9 @@ impl Template {
             Self::Of(Source::Query(name)) => text(facts.query.get(name)?),
             Self::Of(Source::Header(name)) => text(facts.headers.get(name)?),
             Self::Of(Source::Tool) => text(facts.tool?),
-            Self::Of(Source::Argument(pointer)) => pointer.find_exact(facts.arguments?).cloned(),
+            Self::Of(Source::Argument(pointer)) => {
+                pointer.find_in_place(facts.arguments?)?.to_exact(MAX_VALUES, MAX_VALUE_BYTES)
+            }
         }
     }
 
@@ -91,7 +104,16 @@ impl Template {
             Self::Of(Source::Query(name)) => drop(named.query.insert(name.clone())),
             Self::Of(Source::Header(name)) => drop(named.headers.insert(name.clone())),
             Self::Of(Source::Argument(pointer)) => named.arguments.push(pointer.steps().to_vec()),
+            Self::Object(members) => members.values().for_each(|template| template.note(named)),
             Self::Literal(_) | Self::Of(Source::Path(_) | Source::Tool) => {}
+        }
+    }
+
+    pub(super) fn names_tool(&self) -> bool {
+        match self {
+            Self::Of(source) => *source == Source::Tool,
+            Self::Object(members) => members.values().any(Self::names_tool),
+            Self::Literal(_) => false,
         }
     }
 }

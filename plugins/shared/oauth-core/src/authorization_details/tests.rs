@@ -3,6 +3,7 @@
 mod comparators;
 mod configuration;
 mod granted;
+mod nested;
 mod properties;
 mod remediation;
 mod templates;

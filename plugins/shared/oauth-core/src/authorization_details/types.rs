@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::comparator::{Comparator, texts};
+use super::comparator::{check_fields, texts};
+use super::unmet::{self, Fields, Unmet, Why};
 use super::wanted::Wanted;
 use super::{AuthorizationDetails, Granted, LOCATIONS, TYPE};
 use crate::audience::same_resource;
@@ -16,7 +17,7 @@ use crate::config::{Problems, at};
 #[serde(deny_unknown_fields, default, expecting = "an object as {\"fields\": {\"actions\": \"superset\"}}")]
 pub struct RawType {
     #[cfg_attr(not(target_family = "wasm"), schemars(required))]
-    fields: Option<BTreeMap<String, Comparator>>,
+    fields: Option<Fields>,
     single_use: Option<bool>,
 }
 
@@ -27,7 +28,7 @@ pub struct Types(BTreeMap<String, Type>);
 /// How the fields of one type are compared.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Type {
-    pub(super) fields: BTreeMap<String, Comparator>,
+    pub(super) fields: Fields,
     single_use: bool,
 }
 
@@ -46,13 +47,10 @@ impl Types {
             let fields_place = at(&place, "fields");
             let fields = problems.required(&fields_place, raw.fields.clone(), "how each field is compared");
             let fields = fields.unwrap_or_default();
-            for (field, comparator) in &fields {
-                let place = at(&fields_place, field);
-                if field == TYPE || field == LOCATIONS {
-                    problems.add(&place, "is compared in any case: remove it");
-                }
-                comparator.check(&place, problems);
+            for field in fields.keys().filter(|field| *field == TYPE || *field == LOCATIONS) {
+                problems.add(at(&fields_place, field), "is compared in any case: remove it");
             }
+            check_fields(&fields, &fields_place, problems);
             types.insert(name.clone(), Type { fields, single_use: raw.single_use.unwrap_or_default() });
         }
         Self(types)
@@ -81,27 +79,43 @@ impl Types {
         wanted: &'a Wanted,
         resource: Option<&'a str>,
     ) -> impl Iterator<Item = Granted<'d>> + 'a {
-        details.0.iter().filter(move |granted| self.grants(granted, wanted, resource)).copied()
+        details.0.iter().filter(move |granted| self.unmet(granted, wanted, resource).is_empty()).copied()
     }
 
-    fn grants(&self, granted: &Granted<'_>, wanted: &Wanted, resource: Option<&str>) -> bool {
-        let Some(known) = self.get(&wanted.type_name).filter(|_| granted.type_name == wanted.type_name) else {
-            return false;
-        };
-        let is_no_restriction = |(name, value): (&String, _)| {
-            name == TYPE
-                || (name == LOCATIONS
-                    && resource.is_some_and(|here| {
-                        texts(value).is_some_and(|all| all.iter().any(|location| same_resource(location, here)))
-                    }))
-                || match (known.fields.get(name), wanted.fields.get(name)) {
-                    (Some(Comparator::Ignored), _) => true,
-                    (Some(comparator), Some(wanted)) => comparator.holds(value, wanted),
-                    // It may restrict what nobody has looked at.
-                    _ => false,
-                }
-        };
-        granted.members.iter().all(is_no_restriction)
-            && wanted.fields.keys().all(|name| granted.members.contains_key(name))
+    /// What keeps the token from granting it: of the object of the type that comes closest, the fields that do not
+    /// suffice; the type itself, if there is none of it. Empty if an object grants it.
+    #[must_use]
+    pub fn closest_unmet(
+        &self,
+        details: &AuthorizationDetails<'_>,
+        wanted: &Wanted,
+        resource: Option<&str>,
+    ) -> Vec<Unmet> {
+        let of_the_type = details.0.iter().filter(|granted| granted.type_name == wanted.type_name);
+        let closest = of_the_type.map(|granted| self.unmet(granted, wanted, resource)).min_by_key(Vec::len);
+        closest.unwrap_or_else(|| vec![no_such_type()])
     }
+
+    /// What of one object does not suffice.
+    fn unmet(&self, granted: &Granted<'_>, wanted: &Wanted, resource: Option<&str>) -> Vec<Unmet> {
+        let Some(known) = self.get(&wanted.type_name).filter(|_| granted.type_name == wanted.type_name) else {
+            return vec![no_such_type()];
+        };
+        let mut unmet = Vec::new();
+        unmet::of_object(&known.fields, granted.members, &wanted.fields, &[TYPE, LOCATIONS], "", &mut unmet);
+        if let Some(locations) = granted.members.get(LOCATIONS) {
+            let why = match (texts(locations), resource) {
+                (Some(all), Some(here)) if all.iter().any(|location| same_resource(location, here)) => None,
+                (Some(_), _) => Some(Why::Exceeds),
+                (None, _) => Some(Why::Type),
+            };
+            let location = |why| Unmet { field: LOCATIONS.to_owned(), comparator: Some("superset"), why };
+            unmet.extend(why.map(location));
+        }
+        unmet
+    }
+}
+
+fn no_such_type() -> Unmet {
+    Unmet { field: TYPE.to_owned(), comparator: Some("equal"), why: Why::Absent }
 }

@@ -102,8 +102,9 @@ fn a_path_is_at_or_below_another_by_whole_segments_and_has_one_reading() {
     let tree = |root: &str, path: &str| {
         let details = json!([{"type": "tree", "root": root, "actions": "read"}]).to_string();
         let template = template(json!({"type": "tree", "root": "{mcp.arguments/path}", "actions": "read"}));
-        let arguments = [("path".to_owned(), Exact::String(path.to_owned()))].into();
-        let facts = RequestFacts { arguments: Some(&arguments), ..NOTHING };
+        let arguments = json!({"path": path}).to_string();
+        let arguments = json::InPlace::check(arguments.as_bytes(), 9).unwrap();
+        let facts = RequestFacts { arguments: Some(arguments), ..NOTHING };
         template.fill(&all_types(), &facts).is_ok_and(|wanted| grants_wanted(&details, &wanted, Some(R)))
     };
     for (root, path) in

@@ -8,8 +8,8 @@ fn templates_keep_the_type_of_what_they_take() {
         json!({"type": "file_access", "actions": "{mcp.arguments/in~1depth/0}", "identifier": "{mcp.arguments/id}"}),
     );
     let fill = |text: &str| {
-        let arguments = json::parse_exact(text.as_bytes(), 9).unwrap();
-        let facts = RequestFacts { arguments: arguments.as_object(), ..NOTHING };
+        let arguments = json::InPlace::check(text.as_bytes(), 9).unwrap();
+        let facts = RequestFacts { arguments: Some(arguments), ..NOTHING };
         template.fill(&all_types(), &facts).map_err(|unfillable| unfillable.field)
     };
     assert!(grants_wanted(
