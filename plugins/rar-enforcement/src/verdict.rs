@@ -112,7 +112,7 @@ pub(crate) fn judge<'a>(
             Found::GrantedOnce(..) if once.is_some() => uses_several = true,
             Found::GrantedOnce(uses, wanted) => once = Some((uses, wanted)),
             Found::Insufficient(wanted, unmet) => {
-                remediation.add(&wanted, bench.resource);
+                remediation.add(&wanted, bench.token.resource());
                 insufficient = insufficient.or(Some(unmet));
             }
             Found::Denied(reason, field) => denied = denied.or(Some((reason, field, rule, asked.target))),
@@ -178,7 +178,7 @@ impl Bench<'_> {
             true if !uses.is_empty() => Found::GrantedOnce(uses, wanted),
             false if granting().next().is_some() => Found::Granted,
             _ => {
-                let mut unmet = types.closest_unmet(&self.details, &wanted, self.resource);
+                let mut unmet = types.closest_unmet(&self.details, &wanted, self.token.resource());
                 if unmet.is_empty() {
                     // An object would do, but its use cannot be told from others.
                     unmet.push(Unmet { field: "jti".to_owned(), comparator: None, why: Why::Absent });
@@ -195,7 +195,7 @@ impl Bench<'_> {
             Some(Spent::Now) => {}
             Some(Spent::Before) => {
                 let mut remediation = Remediation::default();
-                remediation.add(wanted, self.resource);
+                remediation.add(wanted, self.token.resource());
                 verdict.outcome = Err(self.denial(Reason::AuthorizationSpent, &remediation));
             }
             Some(Spent::NoRoom) => verdict.outcome = Err(Denial::plain(Reason::UseNotNoted)),
