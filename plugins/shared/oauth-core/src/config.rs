@@ -3,16 +3,15 @@
 //! Raw structs derive `Deserialize` with `deny_unknown_fields` and only optional members; what must be there, and
 //! what values make sense, is checked when raw becomes settings. So one pass over a broken file finds everything.
 
-mod by_name;
+mod reader;
 
 use std::fmt;
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
-use serde_path_to_error::Segment;
 
 use crate::json;
-use by_name::ByName;
+use reader::Step;
 
 /// One mistake in a configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -145,15 +144,14 @@ pub fn read<T: DeserializeOwned>(document: &[u8]) -> (Option<T>, Problems) {
     let mut removed = Removed::default();
     // Each round takes out the member that serde stumbled over and tries again, so that all are found.
     for _ in 0..MOST_MISTAKES {
-        let error = match serde_path_to_error::deserialize::<_, T>(ByName(&value)) {
+        let (mut steps, error) = match reader::read::<T>(&value) {
             // Without an element the later ones of its list have other places than in the document, so what is said
             // of them would be misleading.
             Ok(_) if !removed.0.is_empty() => return (None, problems),
             Ok(raw) => return (Some(raw), problems),
             Err(error) => error,
         };
-        let mut steps: Vec<Step> = error.path().iter().filter_map(Step::of).collect();
-        let mut message = error.inner().to_string();
+        let mut message = error.to_string();
         if let Some(name) = between_backticks(&message, "unknown field ") {
             if steps.last() != Some(&Step::Member(name.clone())) {
                 steps.push(Step::Member(name));
@@ -201,23 +199,6 @@ fn refuse_nulls(value: &mut Value, place: &str, problems: &mut Problems) {
 
 /// More than this many mistakes are no longer a help.
 const MOST_MISTAKES: usize = 100;
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-enum Step {
-    Member(String),
-    Element(usize),
-}
-
-impl Step {
-    fn of(segment: &Segment) -> Option<Self> {
-        match segment {
-            Segment::Map { key } => Some(Self::Member(key.clone())),
-            Segment::Seq { index } => Some(Self::Element(*index)),
-            Segment::Enum { variant } => Some(Self::Member(variant.clone())),
-            Segment::Unknown => None,
-        }
-    }
-}
 
 /// Remembers which array elements were taken out, so that later mistakes keep their original index.
 #[derive(Default)]
