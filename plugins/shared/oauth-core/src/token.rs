@@ -126,7 +126,7 @@ impl Unverified {
         // RFC 7519 §7.2.
         let claims = Claims::from_members(self.members, issuer.profile)?.with_details_of(self.compact.payload(), &[]);
         // RFC 7515 §5.2.
-        if !candidates.iter().any(|key| key.proves(self.crypto, algorithm, &self.compact, &self.header)) {
+        if !candidates.iter().any(|key| key.proves(self.crypto, algorithm, &self.compact)) {
             return Err(Reason::SignatureInvalid);
         }
         claims.require_current(now, clock_skew)?;

@@ -75,7 +75,7 @@ fn proven(
         return Err(Reason::UnknownIssuer);
     }
     let candidates = keys.candidates(algorithm, header.key_id())?;
-    if !candidates.iter().any(|key| key.proves(crypto, algorithm, &compact, &header)) {
+    if !candidates.iter().any(|key| key.proves(crypto, algorithm, &compact)) {
         return Err(Reason::SignatureInvalid);
     }
     // RFC 9701 §8.1: an answer to somebody else says nothing to us.

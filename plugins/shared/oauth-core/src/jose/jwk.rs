@@ -4,9 +4,8 @@ use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jwt_simple::algorithms::{
-    ES256PublicKey, ES384PublicKey, Ed25519PublicKey, PS256PublicKey, RS256PublicKey, RS384PublicKey, RS512PublicKey,
-};
+use rsa::BoxedUint;
+use rsa::pkcs8::EncodePublicKey;
 use serde_json::{Map, Value};
 
 use super::algorithm::Algorithm;
@@ -68,20 +67,10 @@ pub struct VerificationKey {
 /// The key as the signature library takes it.
 #[derive(Clone, Debug)]
 pub(super) enum Material {
-    Rsa(Box<RsaKey>),
-    P256(Box<ES256PublicKey>),
-    P384(Box<ES384PublicKey>),
-    Ed25519(Ed25519PublicKey),
-}
-
-/// One RSA key, ready for each algorithm: the library ties a key to its algorithm, which is what RFC 8725 §3.1 asks.
-#[derive(Clone, Debug)]
-pub(super) struct RsaKey {
-    pub(super) modulus_bytes: usize,
-    pub(super) rs256: RS256PublicKey,
-    pub(super) rs384: RS384PublicKey,
-    pub(super) rs512: RS512PublicKey,
-    pub(super) ps256: PS256PublicKey,
+    Rsa(Box<rsa::PublicKey>),
+    P256(Box<p256::ecdsa::VerifyingKey>),
+    P384(Box<p384::ecdsa::VerifyingKey>),
+    Ed25519(ed25519_compact::PublicKey),
 }
 
 impl VerificationKey {
@@ -155,49 +144,58 @@ type Read = (Material, Option<Vec<u8>>);
 fn rsa(jwk: &Map<String, Value>) -> Result<Read, UnusableKey> {
     let modulus = integer(jwk, "n")?;
     let exponent = integer(jwk, "e")?;
+    if !is_rsa_key_in_use(&modulus, &exponent) {
+        return Err(UnusableKey::UnsupportedSize);
+    }
+    let key = rsa::PublicKey::new(unsigned(&modulus)?, unsigned(&exponent)?).map_err(|_| UnusableKey::InvalidPoint)?;
+    let spki_der = spki_der(&key)?;
+    Ok((Material::Rsa(Box::new(key)), Some(spki_der)))
+}
+
+/// Whether modulus and exponent, big-endian without leading zeros, have a size that is used here.
+pub(super) fn is_rsa_key_in_use(modulus: &[u8], exponent: &[u8]) -> bool {
     let bits = match modulus.first() {
         Some(top) => modulus.len().saturating_mul(8).saturating_sub(top.leading_zeros() as usize),
         None => 0,
     };
-    if !RSA_MODULUS_BITS.contains(&bits) || exponent != RSA_EXPONENT {
-        return Err(UnusableKey::UnsupportedSize);
-    }
-    let invalid = |_| UnusableKey::InvalidPoint;
-    let key = RsaKey {
-        modulus_bytes: modulus.len(),
-        rs256: RS256PublicKey::from_components(&modulus, &exponent).map_err(invalid)?,
-        rs384: RS384PublicKey::from_components(&modulus, &exponent).map_err(invalid)?,
-        rs512: RS512PublicKey::from_components(&modulus, &exponent).map_err(invalid)?,
-        ps256: PS256PublicKey::from_components(&modulus, &exponent).map_err(invalid)?,
-    };
-    let spki_der = key.rs256.to_der().map_err(invalid)?;
-    Ok((Material::Rsa(Box::new(key)), Some(spki_der)))
+    RSA_MODULUS_BITS.contains(&bits) && exponent == RSA_EXPONENT
+}
+
+fn unsigned(big_endian: &[u8]) -> Result<BoxedUint, UnusableKey> {
+    let bits = u32::try_from(big_endian.len().saturating_mul(8)).map_err(|_| UnusableKey::UnsupportedSize)?;
+    BoxedUint::from_be_slice(big_endian, bits).map_err(|_| UnusableKey::InvalidPoint)
+}
+
+fn spki_der(key: &impl EncodePublicKey) -> Result<Vec<u8>, UnusableKey> {
+    key.to_public_key_der().map(|der| der.into_vec()).map_err(|_| UnusableKey::InvalidPoint)
 }
 
 /// RFC 7518 §6.2.1. Points off the curve are refused (§3.4, SEC 1 §3.2.2).
 fn elliptic(jwk: &Map<String, Value>) -> Result<Read, UnusableKey> {
-    let invalid = |_| UnusableKey::InvalidPoint;
     match string(jwk, "crv")?.ok_or(UnusableKey::Malformed)? {
         "P-256" => {
-            let key = ES256PublicKey::from_bytes(&point::<32>(jwk)?).map_err(invalid)?;
-            let spki_der = key.to_der().map_err(invalid)?;
-            Ok((Material::P256(Box::new(key)), Some(spki_der)))
+            let key = p256::PublicKey::from_sec1_bytes(&point::<32>(jwk)?);
+            let key = key.map_err(|_| UnusableKey::InvalidPoint)?;
+            let spki_der = spki_der(&key)?;
+            Ok((Material::P256(Box::new(key.into())), Some(spki_der)))
         }
         "P-384" => {
-            let key = ES384PublicKey::from_bytes(&point::<48>(jwk)?).map_err(invalid)?;
-            let spki_der = key.to_der().map_err(invalid)?;
-            Ok((Material::P384(Box::new(key)), Some(spki_der)))
+            let key = p384::PublicKey::from_sec1_bytes(&point::<48>(jwk)?);
+            let key = key.map_err(|_| UnusableKey::InvalidPoint)?;
+            let spki_der = spki_der(&key)?;
+            Ok((Material::P384(Box::new(key.into())), Some(spki_der)))
         }
         _ => Err(UnusableKey::UnsupportedType),
     }
 }
 
-/// RFC 8037 §2. The library refuses points of small order.
+/// RFC 8037 §2. Points of small order are refused: under them, signatures verify that nobody made.
 fn octet(jwk: &Map<String, Value>) -> Result<Read, UnusableKey> {
     if string(jwk, "crv")?.ok_or(UnusableKey::Malformed)? != "Ed25519" {
         return Err(UnusableKey::UnsupportedType);
     }
-    let key = Ed25519PublicKey::from_bytes(&fixed::<32>(jwk, "x")?).map_err(|_| UnusableKey::InvalidPoint)?;
+    let key = ed25519_compact::PublicKey::new(fixed(jwk, "x")?);
+    key.validate().map_err(|_| UnusableKey::InvalidPoint)?;
     Ok((Material::Ed25519(key), None))
 }
 

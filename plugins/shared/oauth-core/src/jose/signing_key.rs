@@ -2,17 +2,15 @@
 
 use std::fmt;
 
-use jwt_simple::algorithms::{
-    ECDSAP256KeyPairLike as _, ES256KeyPair, Ed25519KeyPair, EdDSAKeyPairLike as _, RS256KeyPair, RSAKeyPairLike as _,
-};
 use p256::ecdsa::signature::{Signer as _, Verifier as _};
+use rsa::pkcs1::DecodeRsaPrivateKey as _;
+use rsa::pkcs8::{DecodePrivateKey as _, EncodePrivateKey};
+use rsa::traits::PublicKeyParts as _;
 use serde::Deserialize;
-use superboring::hash::MessageDigest;
-use superboring::pkey::{PKey, Private};
-use superboring::rsa::Padding;
-use superboring::sign::{RsaPssSaltlen, Signer};
+use sha2::Sha256;
 
 use super::crypto::{Crypto, HostSigner, HostSigning};
+use super::jwk::is_rsa_key_in_use;
 
 /// What may be signed with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -68,9 +66,9 @@ pub struct SigningKey {
 }
 
 enum Pair {
-    Rsa { key: Box<PKey<Private>>, modulus_bytes: usize },
-    P256(Box<ES256KeyPair>),
-    Ed25519(Box<Ed25519KeyPair>),
+    Rsa(Box<rsa::PrivateKey>),
+    P256(Box<p256::ecdsa::SigningKey>),
+    Ed25519(Box<ed25519_compact::KeyPair>),
 }
 
 /// Never prints the key.
@@ -81,17 +79,22 @@ impl fmt::Debug for SigningKey {
 }
 
 impl SigningKey {
-    /// Reads a private key in PEM (PKCS #8).
+    /// Reads a private key in PEM: PKCS #8, of RSA also PKCS #1 (RFC 8017 appendix A.1.2).
     ///
     /// # Errors
     /// [`NotAKey`] if it cannot sign with this algorithm.
     pub fn from_pem(algorithm: SigningAlgorithm, pem: &str) -> Result<Self, NotAKey> {
+        let pem = pem.trim();
         match algorithm {
             SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 => {
-                Self::of_rsa(algorithm, &RS256KeyPair::from_pem(pem).map_err(|_| NotAKey)?)
+                let key = rsa::PrivateKey::from_pkcs8_pem(pem);
+                let key = key.or_else(|_| rsa::PrivateKey::from_pkcs1_pem(pem)).map_err(|_| NotAKey)?;
+                Self::of_rsa(algorithm, key)
             }
-            SigningAlgorithm::Es256 => Self::of_p256(ES256KeyPair::from_pem(pem).map_err(|_| NotAKey)?),
-            SigningAlgorithm::EdDsa => Ok(Self::of_ed25519(Ed25519KeyPair::from_pem(pem).map_err(|_| NotAKey)?)),
+            SigningAlgorithm::Es256 => Self::of_p256(p256::SecretKey::from_pkcs8_pem(pem).map_err(|_| NotAKey)?),
+            SigningAlgorithm::EdDsa => {
+                Ok(Self::of_ed25519(ed25519_compact::KeyPair::from_pem(pem).map_err(|_| NotAKey)?))
+            }
         }
     }
 
@@ -99,28 +102,31 @@ impl SigningKey {
     pub(super) fn from_pkcs8_der(algorithm: SigningAlgorithm, der: &[u8]) -> Result<Self, NotAKey> {
         match algorithm {
             SigningAlgorithm::Rs256 | SigningAlgorithm::Ps256 => {
-                Self::of_rsa(algorithm, &RS256KeyPair::from_der(der).map_err(|_| NotAKey)?)
+                Self::of_rsa(algorithm, rsa::PrivateKey::from_pkcs8_der(der).map_err(|_| NotAKey)?)
             }
-            SigningAlgorithm::Es256 => Self::of_p256(ES256KeyPair::from_der(der).map_err(|_| NotAKey)?),
-            SigningAlgorithm::EdDsa => Ok(Self::of_ed25519(Ed25519KeyPair::from_der(der).map_err(|_| NotAKey)?)),
+            SigningAlgorithm::Es256 => Self::of_p256(p256::SecretKey::from_pkcs8_der(der).map_err(|_| NotAKey)?),
+            SigningAlgorithm::EdDsa => {
+                Ok(Self::of_ed25519(ed25519_compact::KeyPair::from_der(der).map_err(|_| NotAKey)?))
+            }
         }
     }
 
-    fn of_rsa(algorithm: SigningAlgorithm, pair: &RS256KeyPair) -> Result<Self, NotAKey> {
-        let rsa = pair.key_pair().as_ref();
-        let modulus_bytes = usize::try_from(rsa.size()).map_err(|_| NotAKey)?;
-        let key = Box::new(PKey::from_rsa(rsa.clone()).map_err(|_| NotAKey)?);
-        let pkcs8_der = pair.to_der().map_err(|_| NotAKey)?;
-        Ok(Self { algorithm, pair: Pair::Rsa { key, modulus_bytes }, pkcs8_der })
+    /// The library has checked that the parts of the key belong together.
+    fn of_rsa(algorithm: SigningAlgorithm, key: rsa::PrivateKey) -> Result<Self, NotAKey> {
+        if !is_rsa_key_in_use(&key.n_bytes(), &key.e_bytes()) {
+            return Err(NotAKey);
+        }
+        let pkcs8_der = pkcs8_der(&key)?;
+        Ok(Self { algorithm, pair: Pair::Rsa(Box::new(key)), pkcs8_der })
     }
 
-    fn of_p256(pair: ES256KeyPair) -> Result<Self, NotAKey> {
-        let pkcs8_der = pair.to_der().map_err(|_| NotAKey)?;
-        Ok(Self { algorithm: SigningAlgorithm::Es256, pair: Pair::P256(Box::new(pair)), pkcs8_der })
+    fn of_p256(key: p256::SecretKey) -> Result<Self, NotAKey> {
+        let pkcs8_der = pkcs8_der(&key)?;
+        Ok(Self { algorithm: SigningAlgorithm::Es256, pair: Pair::P256(Box::new(key.into())), pkcs8_der })
     }
 
-    fn of_ed25519(pair: Ed25519KeyPair) -> Self {
-        let pkcs8_der = pair.to_der();
+    fn of_ed25519(pair: ed25519_compact::KeyPair) -> Self {
+        let pkcs8_der = pair.sk.to_der();
         Self { algorithm: SigningAlgorithm::EdDsa, pair: Pair::Ed25519(Box::new(pair)), pkcs8_der }
     }
 
@@ -147,7 +153,7 @@ impl SigningKey {
         let signature = host(HostSigning { hash: "sha256", pkcs8_der: &self.pkcs8_der, text })?;
         match &self.pair {
             // RFC 8017 §8.2.1: as long as the modulus.
-            Pair::Rsa { modulus_bytes, .. } => (signature.len() == *modulus_bytes).then_some(signature),
+            Pair::Rsa(key) => (signature.len() == key.size()).then_some(signature),
             // The host gives an ECDSA-Sig-Value (RFC 3279 §2.2.3), RFC 7518 §3.4 has R and S side by side.
             Pair::P256(_) => Some(p256::ecdsa::Signature::from_der(&signature).ok()?.to_bytes().to_vec()),
             Pair::Ed25519(_) => None,
@@ -156,33 +162,28 @@ impl SigningKey {
 
     fn sign_in_guest(&self, text: &[u8]) -> Result<Vec<u8>, CannotSign> {
         match &self.pair {
-            Pair::Rsa { key, .. } => {
-                let mut signer = Signer::new(MessageDigest::sha256(), key).map_err(|_| CannotSign)?;
-                if self.algorithm == SigningAlgorithm::Ps256 {
-                    signer.set_rsa_padding(Padding::PKCS1_PSS).map_err(|_| CannotSign)?;
-                    // RFC 7518 §3.5
-                    signer.set_rsa_pss_saltlen(RsaPssSaltlen::DIGEST_LENGTH).map_err(|_| CannotSign)?;
-                } else {
-                    signer.set_rsa_padding(Padding::PKCS1).map_err(|_| CannotSign)?;
-                }
-                signer.update(text).map_err(|_| CannotSign)?;
-                signer.sign_to_vec().map_err(|_| CannotSign)
+            Pair::Rsa(key) if self.algorithm == SigningAlgorithm::Ps256 => {
+                key.pss_sign::<Sha256>(text).map_err(|_| CannotSign)
             }
-            Pair::P256(pair) => {
-                let signature: p256::ecdsa::Signature =
-                    pair.key_pair().as_ref().try_sign(text).map_err(|_| CannotSign)?;
+            Pair::Rsa(key) => key.pkcs1v15_sign::<Sha256>(text).map_err(|_| CannotSign),
+            Pair::P256(key) => {
+                let signature: p256::ecdsa::Signature = key.try_sign(text).map_err(|_| CannotSign)?;
                 Ok(signature.to_bytes().to_vec())
             }
-            Pair::Ed25519(pair) => Ok(pair.key_pair().as_ref().sk.sign(text, None).to_vec()),
+            Pair::Ed25519(pair) => Ok(pair.sk.sign(text, None).to_vec()),
         }
     }
 
     /// Whether an ECDSA signature is this key's, in the form of a JWS. Of other keys it does not know.
     pub(super) fn made(&self, text: &[u8], signature: &[u8]) -> bool {
         match &self.pair {
-            Pair::P256(pair) => p256::ecdsa::Signature::from_slice(signature)
-                .is_ok_and(|signature| pair.key_pair().as_ref().verifying_key().verify(text, &signature).is_ok()),
-            Pair::Rsa { .. } | Pair::Ed25519(_) => false,
+            Pair::P256(key) => p256::ecdsa::Signature::from_slice(signature)
+                .is_ok_and(|signature| key.verifying_key().verify(text, &signature).is_ok()),
+            Pair::Rsa(_) | Pair::Ed25519(_) => false,
         }
     }
+}
+
+fn pkcs8_der(key: &impl EncodePrivateKey) -> Result<Vec<u8>, NotAKey> {
+    key.to_pkcs8_der().map(|der| der.as_bytes().to_vec()).map_err(|_| NotAKey)
 }
