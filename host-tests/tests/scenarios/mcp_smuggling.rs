@@ -59,8 +59,8 @@ fn stateless(message: Value, method: &str, name: &str) -> Request {
 fn refuses(gateway: &dyn Running, requests: impl IntoIterator<Item = Request>, status: u16) {
     for (position, request) in requests.into_iter().enumerate() {
         for protocol in BOTH {
-            // A token of its own for each, since one that is challenged too often is told so.
-            let token = good(gateway).claim("n", json!([position, format!("{protocol:?}")])).sign();
+            // A user of its own for each, since one that is challenged too often is told so.
+            let token = good(gateway).subject(&format!("user-{position}-{protocol:?}")).sign();
             let picture = format!("{request:?}");
             let outcome = gateway.send(request.clone().bearer(&token).over(protocol));
             assert_eq!(outcome.response.status, status, "{picture}\n{}", outcome.picture());
