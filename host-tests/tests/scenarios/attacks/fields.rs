@@ -65,7 +65,8 @@ scenarios! {
         let token = || good(&*gateway);
         for token in [
             token().kid(secret).sign(), token().typ(secret).sign(), token().alg(secret).unsigned(), token().issuer(secret).sign(), token().audience(secret).sign(),
-            token().scope(secret).sign(), token().scope(&format!("{secret}\"")).sign(), token().claim("exp", secret).sign(), token().header("crit", json!([secret])).sign(),
+            // The scopes of a token that was verified are in its challenge, those of others are not.
+            token().scope(secret).audience("https://other.example").sign(), token().scope(secret).sign_with(stranger(Algorithm::Es256)), token().scope("none").claim("note", secret).sign(), token().scope(&format!("{secret}\"")).sign(), token().claim("exp", secret).sign(), token().header("crit", json!([secret])).sign(),
             token().header("jwk", json!({"k": secret})).sign(), token().claim("cnf", json!({"jkt": secret})).sign(), token().claim("act", json!({"sub": 5, "x": secret})).sign(),
             token().header_text(format!("{{\"alg\":\"{secret}")).sign(), token().payload_text(format!("{{\"{secret}\":1,\"{secret}\":2}}")).sign(),
             token().subject(secret).claim("exp", 1).sign(), token().client(secret).sign_with(stranger(Algorithm::Es256)), format!("{secret}.{secret}.{secret}"), secret.to_owned(),
