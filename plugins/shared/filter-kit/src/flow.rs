@@ -35,7 +35,7 @@ use crate::{
     },
     request::{Parts, RequestHead},
     rules,
-    token_source::{Learned, Pending, Presented, Reading},
+    token_source::{Learned, Pending, Presented, Reading, Refused},
 };
 
 pub use config::{BodyMode, Common, RawCommon, RawMcp, Unmatched};
@@ -84,7 +84,8 @@ pub struct Case<K> {
 /// What is known of a request besides its token.
 #[derive(Debug)]
 pub struct About<K> {
-    parts: Option<(Parts, K)>,
+    parts: Parts,
+    kept: K,
     /// What the head says of it in MCP, if rules on its host and path want to know.
     mcp: Option<Mcp>,
     answering: told::Answering,
@@ -174,34 +175,34 @@ impl<J: Judge> Policy for Judging<J> {
     ) -> Step<Self::Waiting> {
         let common = J::common(settings);
         let origin = common.cors.allowed_origin(request);
-        let answering =
+        let mut answering =
             told::Answering { plugin: J::NAME, key: J::AUDIT, as_mcp: false, origin, trace_id: trace_id(request) };
-        let mut about = About { parts: None, mcp: None, answering };
         let parts = match request.parts() {
             Ok(parts) => parts.with_forms(common.forms),
-            Err(reason) => return Step::Deny(about.answering.refuse(&Denial::plain(reason), now, |record| record)),
+            Err(reason) => return Step::Deny(answering.refuse(&Denial::plain(reason), now, |record| record)),
         };
         if let Some(response) = common.cors.preflight(request, &parts.method) {
             return Step::Respond(response);
         }
         if let Err(reason) = common.requires.check(request, common.token.properties().len()) {
-            return Step::Deny(about.answering.refuse(&Denial::plain(reason), now, |record| record));
+            return Step::Deny(answering.refuse(&Denial::plain(reason), now, |record| record));
         }
         // That the rule which decides expects one is for the verdict to say.
         let slash = require_expected_slash(&parts.path, J::rules(settings).iter().map(|rule| &rule.matches));
-        about.mcp = match slash.and_then(|()| Mcp::expected(J::rules(settings), parts.target())) {
+        let mut mcp = match slash.and_then(|()| Mcp::expected(J::rules(settings), parts.target())) {
             Ok(mcp) => mcp,
-            Err(Ambiguous) => return Step::Deny(about.answering.refuse_path(now)),
+            Err(Ambiguous) => return Step::Deny(answering.refuse_path(now)),
         };
-        about.answering.as_mcp = about.mcp.is_some();
+        answering.as_mcp = mcp.is_some();
         let reading = common.token.read(&mut shared.learned, request, &parts, 0, now);
         // Nothing else of the head is looked at for who shows no valid token.
-        if !matches!(reading, Reading::Refused(_)) {
-            if let Some(mcp) = &mut about.mcp {
-                mcp.open(&common.endpoint, request, &parts.method);
-            }
-            about.parts = Some((parts, J::keep(settings, request)));
+        if let Reading::Refused(refused) = &reading {
+            return Step::Deny(refuse_token::<J>(settings, &answering, &parts, refused, now));
         }
+        if let Some(mcp) = &mut mcp {
+            mcp.open(&common.endpoint, request, &parts.method);
+        }
+        let about = About { parts, kept: J::keep(settings, request), mcp, answering };
         with_token::<J>(settings, shared, Box::new(about), reading, now)
     }
 
@@ -278,14 +279,8 @@ fn with_token<J: Judge>(
         Reading::Done(presented) => presented,
         Reading::Await(callout, pending) => return Step::Call(callout, Waiting::Token(about, pending)),
         Reading::Refused(refused) => {
-            // COR-17: who shows no valid token is told which scopes to ask for, and nothing else that it would have to show.
-            let scopes = match &about.parts {
-                Some((parts, _)) => scopes_by_head::<J>(settings, parts),
-                None => &[],
-            };
-            return Step::Deny(about.answering.refuse(&refused.denial(scopes), now, |record| {
-                record.with_known("resource", refused.resource.as_deref())
-            }));
+            let About { parts, answering, .. } = &*about;
+            return Step::Deny(refuse_token::<J>(settings, answering, parts, &refused, now));
         }
     };
     let hold = J::common(settings).hold;
@@ -305,6 +300,18 @@ fn with_token<J: Judge>(
         Some(Ok(Opening::Whole(exchange))) => with_exchange::<J>(settings, shared, about, presented, Ok(exchange), now),
         Some(Err(fault)) => with_exchange::<J>(settings, shared, about, presented, Err(fault), now),
     }
+}
+
+/// COR-17: who shows no valid token is told which scopes to ask for, and nothing else that it would have to show.
+fn refuse_token<J: Judge>(
+    settings: &J::Settings,
+    answering: &told::Answering,
+    parts: &Parts,
+    refused: &Refused,
+    now: UnixTime,
+) -> Refusal {
+    let denial = refused.denial(scopes_by_head::<J>(settings, parts));
+    answering.refuse(&denial, now, |record| record.with_known("resource", refused.resource.as_deref()))
 }
 
 /// The scopes that a request needs, as far as its head says: its body is not read for somebody without a token.
@@ -344,9 +351,7 @@ fn conclude<J: Judge>(
     now: UnixTime,
 ) -> Step<WaitingOf<J>> {
     let Case { about, presented, known, waited, .. } = &*case;
-    let Some((parts, kept)) = &about.parts else {
-        return Step::Deny(Refusal::from(Denial::plain(Reason::InternalFault)));
-    };
+    let About { parts, kept, .. } = &**about;
     let subject = Subject { parts, operations: known.operations(), kept, waited };
     let rules = J::rules(settings);
     let verdict = match presented {
