@@ -13,16 +13,16 @@ const HEAD: usize = 33;
 pub(crate) fn rob(prefix: &str, planted: &str) -> String {
     use std::fmt::Write as _;
 
-    use filter_kit::driver::proxy_wasm::hostcalls;
+    use filter_kit::driver::{set_shared_data, shared_data};
     let mut found = String::new();
     for slot in 0..SLOTS {
         let key = format!("{prefix}{slot}");
-        let Ok((Some(value), cas)) = hostcalls::get_shared_data(&key) else { continue };
+        let Ok(Some((value, cas))) = shared_data(&key) else { continue };
         for byte in &value {
             let _ = write!(found, "{byte:02x}");
         }
         let head = value.get(..HEAD).unwrap_or_default();
-        let _ = hostcalls::set_shared_data(&key, Some(&[head, planted.as_bytes()].concat()), cas);
+        let _ = set_shared_data(&key, &[head, planted.as_bytes()].concat(), cas);
     }
     found
 }

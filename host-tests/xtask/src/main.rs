@@ -1,6 +1,7 @@
 //! `cargo xtask`: build, demo, test, bench and lint of Fourleg. Every long step says what it does.
 
 mod command;
+mod export_audit;
 mod import_audit;
 mod lint;
 mod modules;

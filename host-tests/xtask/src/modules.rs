@@ -6,7 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::{
     command::{run, say},
-    import_audit,
+    export_audit, import_audit,
     wasm_toolchain::{Choice, WasmToolchain},
 };
 
@@ -32,7 +32,7 @@ pub fn crates(root: &Path) -> Result<Vec<String>> {
 /// Builds, audits and copies every module, and prints its size.
 ///
 /// # Errors
-/// If the build fails, or a module imports what Envoy does not offer.
+/// If the build fails, or a module imports what Envoy does not offer or exports another set of callbacks than the driver's.
 pub fn build(root: &Path, choice: Choice) -> Result<()> {
     let toolchain = WasmToolchain::find(root, choice)?;
     let crates = crates(root)?;
@@ -50,6 +50,7 @@ pub fn build(root: &Path, choice: Choice) -> Result<()> {
         let built = toolchain.output(root, "wasm").join(&file);
         let module = fs::read(&built).with_context(|| format!("the build left no {}", built.display()))?;
         import_audit::check(&file, &module)?;
+        export_audit::check(&file, &module)?;
         let copy = target.join(&file);
         // Only if it changed: compiled forms are kept by the file's content and time.
         if fs::read(&copy).ok().as_deref() != Some(&module) {

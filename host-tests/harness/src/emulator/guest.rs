@@ -160,7 +160,7 @@ pub(crate) fn give(caller: &mut Caller<'_, Guest>, bytes: &[u8], pointer_at: u32
 pub(crate) fn copy_in(caller: &mut Caller<'_, Guest>, bytes: &[u8]) -> Answer<u32> {
     let allocate = caller.data().allocate.clone().ok_or(Status::InvalidMemoryAccess)?;
     let size = u32::try_from(bytes.len()).map_err(|_| Status::InvalidMemoryAccess)?;
-    // A guest that traps in its allocator gets a status that makes the SDK panic: the callback traps as a whole.
+    // A guest that traps in its allocator gets a status that makes an SDK panic: the callback traps as a whole.
     let pointer = allocate.call(&mut *caller, size).map_err(|_| Status::InvalidMemoryAccess)?;
     if pointer == 0 {
         return Err(Status::InvalidMemoryAccess);

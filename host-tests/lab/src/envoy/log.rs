@@ -1,7 +1,7 @@
 //! What Envoy's log says about filters.
 
 /// The lines that say that a VM has trapped, as Envoy 1.40 writes them. Measured with a filter that panics and with one
-/// that aborts: the panic hook of Rust through the SDK, the VM's own line, and every request that met a dead VM.
+/// that aborts: the panic hook of Rust, the VM's own line, and every request that met a dead VM.
 #[must_use]
 pub fn traps(lines: &[String]) -> Vec<String> {
     let told = |line: &&String| {

@@ -7,18 +7,15 @@ mod across_workers;
 mod answer;
 mod callouts;
 mod counting;
+mod exports;
 mod outcome;
 mod root;
 mod stream;
 mod uses;
 
-use std::{cell::RefCell, rc::Rc};
+use std::cell::RefCell;
 
 use oauth_core::time::UnixTime;
-use proxy_wasm::{
-    traits::{Context, HttpContext, RootContext},
-    types::{Action, ContextType, LogLevel},
-};
 
 use crate::{
     host::{self, Level},
@@ -26,55 +23,35 @@ use crate::{
     registry::Registry,
 };
 
+pub use exports::start;
+
+/// For the probe, which plays a hostile module.
 #[doc(hidden)]
-pub use proxy_wasm;
+pub use crate::host::{set_shared_data, shared_data};
 
 /// Makes a crate a filter: registers the policy with the proxy. On other targets than wasm it does nothing.
 #[macro_export]
 macro_rules! filter {
     ($policy:ty) => {
         const _: () = {
-            $crate::driver::proxy_wasm::main! {{ $crate::driver::register::<$policy>(); }}
+            #[allow(unsafe_code, reason = "the proxy calls it by its name, once, before anything else")]
+            #[unsafe(no_mangle)]
+            extern "C" fn _initialize() {
+                $crate::driver::start::<$policy>();
+            }
         };
     };
 }
 
-/// Tells the SDK how to make this policy's contexts. For [`filter!`](crate::filter).
-pub fn register<P: Policy>() {
-    proxy_wasm::set_log_level(LogLevel::Trace);
-    proxy_wasm::set_root_context(|id| Box::new(Root::<P>(Handle(Rc::new(RefCell::new(Registry::new(id)))))));
-}
+/// What the root context and its streams share. Borrowed only between host calls.
+struct Handle<P: Policy>(RefCell<Registry<P>>);
 
-struct Root<P: Policy>(Handle<P>);
-
-struct Http<P: Policy> {
-    handle: Handle<P>,
-    id: u32,
-}
-
-/// Shared by the root context and its streams. Borrowed only between host calls.
-struct Handle<P: Policy>(Rc<RefCell<Registry<P>>>);
-
-impl<P: Policy> Clone for Handle<P> {
-    fn clone(&self) -> Self {
-        Self(Rc::clone(&self.0))
-    }
-}
-
-/// What a callback tells the proxy about its request.
+/// What a callback tells the proxy about its request: `Action` of the ABI.
 #[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
 enum Verdict {
-    GoOn,
-    Hold,
-}
-
-impl From<Verdict> for Action {
-    fn from(verdict: Verdict) -> Self {
-        match verdict {
-            Verdict::GoOn => Self::Continue,
-            Verdict::Hold => Self::Pause,
-        }
-    }
+    GoOn = 0,
+    Hold = 1,
 }
 
 /// Whose callback is at work, and so what may be done.
@@ -84,69 +61,6 @@ enum At {
     Stream,
     /// Anywhere else: the stream is parked and must be resumed.
     Elsewhere,
-}
-
-impl<P: Policy> Context for Root<P> {
-    fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _trailers: usize) {
-        self.0.land(token, headers, body);
-    }
-}
-
-impl<P: Policy> RootContext for Root<P> {
-    fn on_configure(&mut self, size: usize) -> bool {
-        self.0.configure(size)
-    }
-
-    fn on_tick(&mut self) {
-        self.0.tick();
-    }
-
-    fn on_queue_ready(&mut self, queue: u32) {
-        self.0.start_asked(queue);
-    }
-
-    fn create_http_context(&self, id: u32) -> Option<Box<dyn HttpContext>> {
-        Some(Box::new(Http { handle: self.0.clone(), id }))
-    }
-
-    fn get_type(&self) -> Option<ContextType> {
-        Some(ContextType::HttpContext)
-    }
-}
-
-impl<P: Policy> Context for Http<P> {
-    fn on_http_call_response(&mut self, token: u32, headers: usize, body: usize, _trailers: usize) {
-        self.handle.land(token, headers, body);
-    }
-
-    fn on_done(&mut self) -> bool {
-        self.handle.0.borrow_mut().forget(self.id);
-        true
-    }
-}
-
-impl<P: Policy> Drop for Http<P> {
-    fn drop(&mut self) {
-        self.handle.0.borrow_mut().forget(self.id);
-    }
-}
-
-impl<P: Policy> HttpContext for Http<P> {
-    fn on_http_request_headers(&mut self, _count: usize, end_of_stream: bool) -> Action {
-        self.handle.headers(self.id, end_of_stream).into()
-    }
-
-    fn on_http_request_body(&mut self, size: usize, end_of_stream: bool) -> Action {
-        self.handle.body(self.id, size, end_of_stream).into()
-    }
-
-    fn on_http_request_trailers(&mut self, _count: usize) -> Action {
-        self.handle.trailers(self.id).into()
-    }
-
-    fn on_http_response_headers(&mut self, _count: usize, _end_of_stream: bool) -> Action {
-        self.handle.answered(self.id).into()
-    }
 }
 
 impl<P: Policy> Handle<P> {

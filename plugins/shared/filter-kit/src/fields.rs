@@ -1,6 +1,6 @@
 //! Header fields as bytes, in the proxy-wasm serialisation.
 //!
-//! The SDK's string getters panic on bytes that are not UTF-8; a client chooses those bytes, so nothing here does.
+//! A client chooses these bytes, which need not be UTF-8: nothing here panics on any.
 
 use std::ops::Range;
 

@@ -1,11 +1,11 @@
-//! The host functions whose failure must be an answer, not a trap.
+//! The functions of the proxy (proxy-wasm 0.2.1), each of which hands every status back.
 //!
-//! The SDK's wrappers panic on any status they do not expect, and a panic takes the VM down for every request of
-//! the worker. These declare the same functions and hand every status back.
+//! A status that was not foreseen must be an answer, never a panic: that takes the VM down for every request of the
+//! worker.
 
 #![allow(unsafe_code, reason = "calls into the proxy")]
 
-use std::ptr;
+use std::{ptr, time::Duration};
 
 use oauth_core::time::UnixTime;
 
@@ -13,7 +13,7 @@ use crate::fields::Fields;
 
 /// A host call that did not work; holds the proxy-wasm status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Refused(pub(crate) u32);
+pub struct Refused(pub(crate) u32);
 
 type Result<T> = std::result::Result<T, Refused>;
 
@@ -44,6 +44,7 @@ pub(crate) enum Level {
     Info = 2,
     Warn = 3,
     Error = 4,
+    Critical = 5,
 }
 
 mod raw {
@@ -78,6 +79,18 @@ mod raw {
             headers: *const u8,
             headers_size: usize,
             grpc: i32,
+        ) -> u32;
+        pub(super) fn proxy_http_call(
+            cluster: *const u8,
+            cluster_size: usize,
+            headers: *const u8,
+            headers_size: usize,
+            body: *const u8,
+            body_size: usize,
+            trailers: *const u8,
+            trailers_size: usize,
+            timeout: u32,
+            token: *mut u32,
         ) -> u32;
         pub(super) fn proxy_set_effective_context(context: u32) -> u32;
         pub(super) fn proxy_call_foreign_function(
@@ -133,8 +146,8 @@ fn done(status: u32) -> Result<()> {
     if status == 0 { Ok(()) } else { Err(Refused(status)) }
 }
 
-/// Takes over memory that the host filled; it was allocated for us by the SDK's `proxy_on_memory_allocate`, as a
-/// `Vec<u8>` whose capacity is its size.
+/// Takes over memory that the host filled; it was allocated for us by `proxy_on_memory_allocate`, as a `Vec<u8>` whose
+/// capacity is its size.
 fn take(status: u32, data: *mut u8, size: usize) -> Result<Vec<u8>> {
     done(status)?;
     if data.is_null() || size == 0 {
@@ -213,6 +226,30 @@ pub(crate) fn send_local_response(status: u16, details: &str, headers: &[(&str, 
     })
 }
 
+/// Sends a request to a cluster. The answer, or that there is none, comes in `proxy_on_http_call_response` with this token.
+pub(crate) fn http_call(cluster: &str, headers: &[(&str, &str)], body: &[u8], timeout: Duration) -> Result<u32> {
+    let headers = Fields::encode(headers).ok_or(Refused(0))?;
+    let trailers = Fields::encode(&[]).ok_or(Refused(0))?;
+    let milliseconds = u32::try_from(timeout.as_millis()).map_err(|_| Refused(0))?;
+    let mut token = 0;
+    // SAFETY: the host reads all of it during the call and writes one u32.
+    done(unsafe {
+        raw::proxy_http_call(
+            cluster.as_ptr(),
+            cluster.len(),
+            headers.as_ptr(),
+            headers.len(),
+            body.as_ptr(),
+            body.len(),
+            trailers.as_ptr(),
+            trailers.len(),
+            milliseconds,
+            &raw mut token,
+        )
+    })?;
+    Ok(token)
+}
+
 pub(crate) fn set_effective_context(context: u32) -> Result<()> {
     // SAFETY: no memory is passed.
     done(unsafe { raw::proxy_set_effective_context(context) })
@@ -279,7 +316,7 @@ pub(crate) fn set_state(key: &str, value: &[u8]) -> Result<()> {
 }
 
 /// A value that all modules with this VM id share, and the number that a compare-and-swap of it takes.
-pub(crate) fn shared_data(key: &str) -> Result<Option<(Vec<u8>, u32)>> {
+pub fn shared_data(key: &str) -> Result<Option<(Vec<u8>, u32)>> {
     let (mut data, mut size, mut cas) = (ptr::null_mut(), 0, 0);
     // SAFETY: the host reads the key and writes a pointer and two numbers.
     let status =
@@ -289,7 +326,7 @@ pub(crate) fn shared_data(key: &str) -> Result<Option<(Vec<u8>, u32)>> {
 
 /// Writes it if nobody has written since it was read; whether so. For a value that is not there yet, `cas` is any
 /// number but 0, which overwrites.
-pub(crate) fn set_shared_data(key: &str, value: &[u8], cas: u32) -> Result<bool> {
+pub fn set_shared_data(key: &str, value: &[u8], cas: u32) -> Result<bool> {
     // SAFETY: the host reads both during the call.
     let status = unsafe { raw::proxy_set_shared_data(key.as_ptr(), key.len(), value.as_ptr(), value.len(), cas) };
     if status == CAS_MISMATCH { Ok(false) } else { done(status).map(|()| true) }

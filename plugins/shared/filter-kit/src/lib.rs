@@ -2,7 +2,7 @@
 //!
 //! A filter is a [`policy::Policy`]: a pure function from settings, a request's head and what came back to a
 //! [`policy::Step`]. The driver (on wasm only) owns the life of every request and is the only code that talks to
-//! the proxy; the SDK is a dependency on wasm alone, so a policy that touches the proxy does not compile natively.
+//! the proxy, whose functions nobody else can name: a policy that touches the proxy does not compile.
 
 pub mod audit;
 pub mod background;

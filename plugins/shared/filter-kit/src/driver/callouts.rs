@@ -6,7 +6,6 @@
 use std::time::Duration;
 
 use oauth_core::time::UnixTime;
-use proxy_wasm::hostcalls;
 
 use super::{At, Handle, outcome::Wait};
 use crate::{
@@ -160,7 +159,7 @@ impl<P: Policy> Handle<P> {
     }
 }
 
-/// Sends a callout. The SDK's own function, because only it can tell the SDK whose call it is.
+/// Sends a callout; its answer comes with the token that this gives.
 fn dispatch(callout: &Callout) -> Option<u32> {
     let mut headers = vec![
         (":method", callout.method),
@@ -169,8 +168,7 @@ fn dispatch(callout: &Callout) -> Option<u32> {
         (":scheme", "https"),
     ];
     headers.extend(callout.headers.iter().map(|(name, value)| (*name, value.as_str())));
-    let body = (!callout.body.is_empty()).then_some(callout.body.as_slice());
-    hostcalls::dispatch_http_call(&callout.cluster, headers, body, Vec::new(), callout.timeout).ok()
+    host::http_call(&callout.cluster, &headers, &callout.body, callout.timeout).ok()
 }
 
 /// Reads an answer; its size is checked before any of it is copied.
