@@ -98,9 +98,9 @@ fn run() -> Result<()> {
     let Arguments { wasm_toolchain, task } = Arguments::parse();
     let root = workspace_root();
     match task {
-        Task::Build => modules::build(&root, wasm_toolchain),
+        Task::Build => modules::build(&root, wasm_toolchain, &modules::crates(&root)?),
         Task::Demo { once, port } => {
-            modules::build(&root, wasm_toolchain)?;
+            modules::build(&root, wasm_toolchain, &modules::filters(&root)?)?;
             let mut mode = Vec::new();
             mode.extend(once.then_some("--once"));
             let port = port.map(|port| port.to_string());
@@ -112,7 +112,7 @@ fn run() -> Result<()> {
             test::test(&root, wasm_toolchain, &LeftOut { no_envoy, no_parsers }, filter.as_deref())
         }
         Task::Bench { what, rounds, seconds, quick } => {
-            modules::build(&root, wasm_toolchain)?;
+            modules::build(&root, wasm_toolchain, &modules::filters(&root)?)?;
             let mut options = vec![what.name().to_owned()];
             options.extend(rounds.map(|rounds| format!("--rounds={rounds}")));
             options.extend(seconds.map(|seconds| format!("--seconds={seconds}")));

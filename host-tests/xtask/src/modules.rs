@@ -13,12 +13,12 @@ use crate::{
 /// The filter that tests the driver; not for operators.
 const PROBE: &str = "driver-probe";
 
-/// The crates that become modules: one for each folder of plugins/ but the shared ones, and the probe.
+/// The crates of the filters: one for each folder of plugins/ but the shared ones.
 ///
 /// # Errors
 /// If plugins/ cannot be read.
-pub fn crates(root: &Path) -> Result<Vec<String>> {
-    let mut names = vec![PROBE.to_owned()];
+pub fn filters(root: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
     for entry in fs::read_dir(root.join("plugins")).context("cannot read plugins/")? {
         let entry = entry?;
         if entry.path().join("Cargo.toml").exists() {
@@ -29,23 +29,32 @@ pub fn crates(root: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
-/// Builds, audits and copies every module, and prints its size.
+/// All crates that become modules: the filters and the probe.
+///
+/// # Errors
+/// If plugins/ cannot be read.
+pub fn crates(root: &Path) -> Result<Vec<String>> {
+    let mut names = filters(root)?;
+    names.push(PROBE.to_owned());
+    Ok(names)
+}
+
+/// Builds, audits and copies the modules of these crates, and prints their sizes.
 ///
 /// # Errors
 /// If the build fails, or a module imports what Envoy does not offer or exports another set of callbacks than the driver's.
-pub fn build(root: &Path, choice: Choice) -> Result<()> {
+pub fn build(root: &Path, choice: Choice, crates: &[String]) -> Result<()> {
     let toolchain = WasmToolchain::find(root, choice)?;
-    let crates = crates(root)?;
     say("building the filters for wasm32-wasip1");
     let mut command = toolchain.cargo(root, "build");
     command.args(["--profile", "wasm"]);
-    for name in &crates {
+    for name in crates {
         command.args(["--package", name]);
     }
     run(&mut command)?;
     let target = root.join("target/wasm");
     fs::create_dir_all(&target)?;
-    for name in &crates {
+    for name in crates {
         let file = format!("{}.wasm", name.replace('-', "_"));
         let built = toolchain.output(root, "wasm").join(&file);
         let module = fs::read(&built).with_context(|| format!("the build left no {}", built.display()))?;

@@ -37,7 +37,7 @@ const SLOWEST: usize = 10;
 /// If something cannot be built, or a test fails.
 pub fn test(root: &Path, choice: Choice, left_out: &LeftOut, filter: Option<&str>) -> Result<()> {
     let mut times = Times::default();
-    times.part("building the filters", || modules::build(root, choice))?;
+    times.part("building the filters", || modules::build(root, choice, &modules::crates(root)?))?;
     let cargo = Cargo::host(root);
     if !left_out.no_envoy {
         // Before the tests, so that a missing Envoy is said once and in full instead of by every test.
