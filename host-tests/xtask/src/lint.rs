@@ -1,4 +1,4 @@
-//! Formatting and clippy, for the host and for wasm.
+//! Formatting, clippy for the host and for wasm, and what the dependencies may be.
 
 use std::path::Path;
 
@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::{
     command::{Cargo, run, say},
-    modules,
+    dependencies, modules,
     wasm_toolchain::{Choice, WasmToolchain},
 };
 
@@ -28,5 +28,6 @@ pub fn run_all(root: &Path, choice: Choice) -> Result<()> {
     for name in modules::crates(root)?.iter().map(String::as_str).chain(["filter-kit", "oauth-core"]) {
         command.args(["--package", name]);
     }
-    run(command.args(["--", "-D", "warnings"]))
+    run(command.args(["--", "-D", "warnings"]))?;
+    dependencies::check(root)
 }

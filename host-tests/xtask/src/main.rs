@@ -1,6 +1,7 @@
 //! `cargo xtask`: build, demo, test, bench and lint of Fourleg. Every long step says what it does.
 
 mod command;
+mod dependencies;
 mod export_audit;
 mod import_audit;
 mod lint;
@@ -65,7 +66,7 @@ enum Task {
     },
     /// Writes the JSON Schema of each filter's configuration anew.
     Schema,
-    /// Checks formatting, and clippy for the host and for wasm, warnings denied.
+    /// Checks formatting, clippy for the host and for wasm with warnings denied, and the dependencies by cargo-deny.
     Lint,
 }
 

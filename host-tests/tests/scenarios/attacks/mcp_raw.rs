@@ -132,9 +132,9 @@ mod on_envoy {
                 let body = String::from_utf8_lossy(&body);
                 assert!(!body.contains("delete_a"), "{body_mode}: {received:?}");
             }
-            // It still serves: what is harmless arrives, and what is dangerous is challenged. The other token was
+            // It still serves: what is harmless arrives, and what is dangerous is challenged. The other user was
             // challenged too often by now.
-            let good = Mint::new(I, R).access_token().scope("tools:read").claim("n", json!(1)).sign();
+            let good = Mint::new(I, R).access_token().scope("tools:read").subject("another").sign();
             let auth = format!("authorization: Bearer {good}\r\n");
             for (tool, start) in [("read_b", "HTTP/1.1 200"), ("delete_b", "HTTP/1.1 401")] {
                 let body = format!(r#"{{"jsonrpc":"2.0","id":7,"method":"tools/call","params":{{"name":"{tool}"}}}}"#);
