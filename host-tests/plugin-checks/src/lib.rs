@@ -1,6 +1,7 @@
 //! What the unit tests of every plugin check alike: its configuration's mistakes, its schema, and that its README names
 //! what it answers; the page that explains all codes; and dice for tests at random. Everything here panics where a test is to fail.
 
+pub mod decisions;
 mod dice;
 
 use std::collections::BTreeMap;
