@@ -74,8 +74,18 @@ impl<P: Policy> Gate<P> {
 
     /// Lets time go by, in seconds, and carries out what is due then.
     pub fn pass(&mut self, seconds: u64) {
-        self.now = self.now.plus(Duration::from_secs(seconds));
+        self.wait(seconds);
         self.tick();
+    }
+
+    /// Lets time go by, in seconds, and nothing is carried out before the next request: the driver's ticks come later.
+    pub fn wait(&mut self, seconds: u64) {
+        self.now = self.now.plus(Duration::from_secs(seconds));
+    }
+
+    /// Puts the clock back, by seconds.
+    pub fn put_back(&mut self, seconds: u64) {
+        self.now = self.now.minus(Duration::from_secs(seconds));
     }
 
     /// Carries out what is due now. Out: what was asked for.

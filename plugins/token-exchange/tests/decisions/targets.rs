@@ -8,7 +8,7 @@ use token_exchange::TokenExchange;
 use crate::{B, Gate, ask, asked, credential, good, set, to_b, to_b_with, user, verified};
 
 pub(crate) fn tables() -> Vec<Table> {
-    vec![by_path("deny"), by_path("remove_authorization"), clusters(), mcp(), queries()]
+    vec![by_path("deny"), by_path("remove_authorization"), clusters(), mcp(), by_method("every_method"), queries()]
 }
 
 /// Everything below /mcp/a goes to tool B; what becomes of the rest.
@@ -76,6 +76,27 @@ fn mcp() -> Table {
     .with_clusters(good)
 }
 
+/// `DELETE` goes elsewhere than the rest, and a form may name another method than the one that was sent.
+fn by_method(forms: &str) -> Table {
+    let target = |name: &str, matches: Value| {
+        json!({
+            "name": name, "match": matches, "authorization_server": "idp", "audience": [B], "scope": ["b:read"],
+        })
+    };
+    let targets = json!([
+        target("delete", json!({"methods": ["DELETE"], "path": {"prefix": "/mcp"}})),
+        target("rest", json!({"path": {"prefix": "/mcp"}})),
+    ]);
+    let of_type =
+        |media_type: &str| verified(post("/mcp").header("content-type", media_type).body("_method=DELETE"), user());
+    let form = if forms == "every_method" { "403 targets_differ" } else { "allow exchanged" };
+    let rows = vec![
+        row("a form", of_type("multipart/mixed; boundary=x"), form),
+        row("none", of_type("application/json"), "allow exchanged"),
+    ];
+    Table::new(set(to_b_with("/targets", targets), "/forms", json!(forms)), rows).with_clusters(good)
+}
+
 /// A token in the query is a credential, too.
 fn queries() -> Table {
     let at = |path: &str| verified(get(path), user());
@@ -103,6 +124,12 @@ fn a_request_is_routed_to_a_cluster_of_its_target() {
 #[test]
 fn a_request_is_for_one_target_or_is_denied() {
     mcp().check::<TokenExchange>();
+}
+
+#[test]
+fn a_form_is_for_one_target_under_every_method_or_is_denied() {
+    by_method("every_method").check::<TokenExchange>();
+    by_method("as_sent").check::<TokenExchange>();
 }
 
 #[test]
