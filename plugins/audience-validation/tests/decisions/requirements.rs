@@ -151,11 +151,16 @@ fn named() -> Table {
     let routed = |names: &str, scope: &str| {
         get("/mcp").bearer(sign(good().scope(scope))).property_at(&ROUTE, Property::Value(names.into()))
     };
+    let of_application =
+        |names: &str| ask(good().subject("agent-1")).property_at(&ROUTE, Property::Value(names.into()));
     let mut rows = vec![
         row("none", with_good(get("/mcp")), "allow ok"),
         row("one that is met", routed("finance", "tools:read ledger"), "allow ok"),
         row("one that is not", routed("finance", "tools:read"), "403 insufficient_scope"),
         row("the resource's own holds too", routed("finance", "ledger"), "403 insufficient_scope"),
+        row("an application, where the route says any kind", of_application("all"), "403 token_kind_not_allowed"),
+        row("an application, where it says applications", of_application("apps"), "403 token_kind_not_allowed"),
+        row("a user, where it says any kind", routed("all", "tools:read"), "allow ok"),
         row("two", routed("finance,all", "tools:read ledger"), "allow ok"),
         row(
             "a kind does not take the place of the default",
