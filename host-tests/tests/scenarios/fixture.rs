@@ -56,6 +56,17 @@ pub fn serve(runner: &dyn Runner) -> Box<dyn Running> {
     runner.start(gateway(config())).unwrap()
 }
 
+/// Variants of a configuration that only the policy tells apart: all of them on wasmtime, and the first `few` on Envoy, where
+/// each is a gateway of its own. For what the native tables of the plugins (`tests/decisions`) decide as well, and for nothing
+/// that only the proxy can show.
+pub fn representative<T>(
+    runner: &dyn Runner,
+    few: usize,
+    variants: impl IntoIterator<Item = T>,
+) -> impl Iterator<Item = T> {
+    variants.into_iter().take(if runner.name() == "envoy" { few } else { usize::MAX })
+}
+
 /// A good token for `R` with the scope `tools:read`, by the gateway's clock.
 pub fn good(gateway: &dyn Running) -> Token {
     Mint::new(I, R).at(gateway.now()).access_token().scope("tools:read")
