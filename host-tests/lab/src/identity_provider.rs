@@ -35,6 +35,7 @@ mod parameters;
 mod pushed_requests;
 mod received;
 mod refusal;
+mod registration_endpoint;
 mod state;
 mod token_endpoint;
 mod unguessable;
@@ -67,6 +68,7 @@ pub enum Endpoint {
     /// Both metadata documents.
     Metadata,
     Jwks,
+    Registration,
     Authorization,
     PushedAuthorization,
     Token,

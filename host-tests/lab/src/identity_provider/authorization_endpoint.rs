@@ -46,7 +46,7 @@ fn direct(state: &State, parameters: &Parameters) -> Response {
     }
     // A repeated state cannot be given back, but the redirect is safe.
     let client_state = parameters.only("state").ok().flatten();
-    let outcome = AuthorizationRequest::parse(state, client, redirect_uri, parameters)
+    let outcome = AuthorizationRequest::parse(state, &client, redirect_uri, parameters)
         .and_then(|request| Ok(state.codes().issue(grant(state, request)?, state.now(), CODE_LIFETIME)));
     redirect(redirect_uri, outcome, client_state, &state.issuer)
 }

@@ -1,6 +1,8 @@
 //! What a client asks of a user (RFC 6749, section 4.1.1), with PKCE, resource indicators, what RFC 9470 and OpenID Connect let
 //! it ask of the authentication, and `authorization_details` (RFC 9396).
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
 use super::{
@@ -83,12 +85,11 @@ impl AuthorizationRequest {
 
 /// The client and the one redirect URI of its own that are named, compared character by character (RFC 9700,
 /// section 4.1.3).
-pub(super) fn client_and_redirect_uri<'a>(state: &'a State, parameters: &Parameters) -> Option<(&'a Client, &'a str)> {
+pub(super) fn client_and_redirect_uri<'a>(state: &State, parameters: &'a Parameters) -> Option<(Arc<Client>, &'a str)> {
     let id = parameters.only("client_id").ok()??;
     let redirect_uri = parameters.only("redirect_uri").ok()??;
     let client = state.client(id)?;
-    let registered = client.redirect_uris.iter().find(|registered| *registered == redirect_uri)?;
-    Some((client, registered))
+    client.redirect_uris.iter().any(|registered| registered == redirect_uri).then_some((client, redirect_uri))
 }
 
 fn demands<'a>(

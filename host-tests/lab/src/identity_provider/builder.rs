@@ -16,6 +16,7 @@ pub struct Builder {
     algorithm: Algorithm,
     audience: Option<String>,
     clients: Vec<Client>,
+    open_registration: Option<Vec<String>>,
     levels: Vec<Level>,
     details_types: Vec<DetailsType>,
     token_form: TokenForm,
@@ -31,6 +32,7 @@ impl Builder {
             algorithm: Algorithm::Rs256,
             audience: None,
             clients: Vec::new(),
+            open_registration: None,
             levels: Vec::new(),
             details_types: Vec::new(),
             token_form: TokenForm::Jwt,
@@ -98,6 +100,13 @@ impl Builder {
         self
     }
 
+    /// Lets any client register itself (RFC 7591), as one without a secret that may have these scopes. Nobody may by default.
+    #[must_use]
+    pub fn open_registration<S: Into<String>>(mut self, scopes: impl IntoIterator<Item = S>) -> Self {
+        self.open_registration = Some(scopes.into_iter().map(Into::into).collect());
+        self
+    }
+
     /// A type of `authorization_details` that clients may ask for, listed in `authorization_details_types_supported`. There
     /// is none by default.
     #[must_use]
@@ -136,7 +145,8 @@ impl Builder {
         let issuer = self.issuer.unwrap_or_else(|| format!("http://{address}{}", self.issuer_path));
         let state = Arc::new(State {
             audience: self.audience.unwrap_or_else(|| issuer.clone()),
-            clients: self.clients,
+            clients: Mutex::new(self.clients.into_iter().map(Arc::new).collect()),
+            open_registration: self.open_registration,
             levels: self.levels,
             details_types: self.details_types,
             token_form: self.token_form,

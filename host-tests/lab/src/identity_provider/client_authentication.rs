@@ -2,6 +2,8 @@
 
 mod assertion;
 
+use std::sync::Arc;
+
 use axum::http::{HeaderMap, HeaderValue, header};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
@@ -30,7 +32,7 @@ enum Shown {
 }
 
 /// By Basic, in the form, by an assertion, or by what a proxy has found out. A public client only names itself.
-pub(super) fn authenticate<'a>(state: &'a State, request: &Received) -> Result<&'a Client, Refusal> {
+pub(super) fn authenticate(state: &State, request: &Received) -> Result<Arc<Client>, Refusal> {
     let client = match shown(request)? {
         Shown::Secret { id, secret } => {
             state.client(&id).filter(|client| matches!(&client.credential, Credential::Secret(own) if *own == secret))
@@ -39,20 +41,24 @@ pub(super) fn authenticate<'a>(state: &'a State, request: &Received) -> Result<&
             Credential::Key(key) => assertion::proves(state, &client.id, key, &jwt),
             _ => false,
         }),
-        Shown::Nothing { id } => state.clients.iter().find(|client| {
-            id.as_ref().is_none_or(|id| *id == client.id)
-                && match &client.credential {
-                    Credential::None => id.is_some(),
-                    Credential::Field { name, value } => is_said(&request.headers, name, value),
-                    Credential::Secret(_) | Credential::Key(_) => false,
-                }
-        }),
+        Shown::Nothing { id } => state
+            .clients()
+            .iter()
+            .find(|client| {
+                id.as_ref().is_none_or(|id| *id == client.id)
+                    && match &client.credential {
+                        Credential::None => id.is_some(),
+                        Credential::Field { name, value } => is_said(&request.headers, name, value),
+                        Credential::Secret(_) | Credential::Key(_) => false,
+                    }
+            })
+            .cloned(),
     };
     client.ok_or(Refusal::unknown_client())
 }
 
 /// The same, for a client that proves who it is: anybody can say a public client's name.
-pub(super) fn authenticate_confidential<'a>(state: &'a State, request: &Received) -> Result<&'a Client, Refusal> {
+pub(super) fn authenticate_confidential(state: &State, request: &Received) -> Result<Arc<Client>, Refusal> {
     authenticate(state, request).and_then(
         |client| {
             if client.is_public() { Err(Refusal::unknown_client()) } else { Ok(client) }

@@ -17,6 +17,7 @@ use super::{
     authorization_details::DetailsType,
     authorization_endpoint, introspection_endpoint, pushed_requests,
     received::Received,
+    registration_endpoint,
     token_endpoint::{self, token_exchange},
 };
 use crate::mint::Algorithm;
@@ -39,6 +40,7 @@ pub(super) fn router(state: &Arc<State>) -> Router {
     }
     let keys = Arc::clone(state);
     let authorization = Arc::clone(state);
+    let registration = Arc::clone(state);
     router
         .route(
             &format!("{path}/jwks"),
@@ -50,6 +52,13 @@ pub(super) fn router(state: &Arc<State>) -> Router {
                 let query = query.unwrap_or_default();
                 let request = Received::by_query(Endpoint::Authorization, headers, &query);
                 respond(&authorization, request, authorization_endpoint::respond).await
+            }),
+        )
+        .route(
+            &format!("{path}/register"),
+            post(async move |headers: HeaderMap, body: Bytes| {
+                let request = Received::by_query(Endpoint::Registration, headers, "");
+                respond(&registration, request, |state, _| registration_endpoint::respond(state, &body)).await
             }),
         )
         .route(&format!("{path}/par"), form(state, Endpoint::PushedAuthorization, pushed_requests::respond))
@@ -68,10 +77,10 @@ fn form(state: &Arc<State>, endpoint: Endpoint, answer: fn(&State, &Received) ->
 /// The metadata of RFC 8414, section 2, with what OpenID Connect Discovery asks for besides, and RFC 9207's promise.
 fn metadata(state: &State) -> Value {
     let algorithms: Vec<&str> = Algorithm::ALL.into_iter().map(Algorithm::name).collect();
-    let mut scopes: Vec<&String> = state.clients.iter().flat_map(|client| &client.scopes).collect();
+    let mut scopes: Vec<String> = state.clients().iter().flat_map(|client| client.scopes.clone()).collect();
     scopes.sort();
     scopes.dedup();
-    json!({
+    let mut metadata = json!({
         "issuer": state.issuer,
         "authorization_endpoint": state.url("/authorize"),
         "token_endpoint": state.url("/token"),
@@ -97,7 +106,11 @@ fn metadata(state: &State) -> Value {
         "token_endpoint_auth_signing_alg_values_supported": algorithms,
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": algorithms,
-    })
+    });
+    if state.open_registration.is_some() {
+        metadata["registration_endpoint"] = json!(state.url("/register"));
+    }
+    metadata
 }
 
 async fn answer(state: Arc<State>, endpoint: Endpoint, document: impl FnOnce(&State) -> Value) -> Response {

@@ -1,5 +1,7 @@
 //! Token introspection (RFC 7662), as JSON or, where the resource server accepts it, as a signed JWT (RFC 9701).
 
+use std::sync::Arc;
+
 use axum::{
     body::Body,
     http::{HeaderMap, HeaderValue, StatusCode, header},
@@ -19,7 +21,7 @@ const SIGNED: &str = "application/token-introspection+jwt";
 /// The answer to one introspection request.
 pub(super) fn respond(state: &State, request: &Received) -> Response {
     let mut response = match introspect(state, request) {
-        Ok((client, answer)) if wants_signed(&request.headers) => signed(state, client, answer),
+        Ok((client, answer)) if wants_signed(&request.headers) => signed(state, &client, answer),
         Ok((_, answer)) => json_response(StatusCode::OK, &answer),
         Err(refusal) => refusal.response(),
     };
@@ -29,7 +31,7 @@ pub(super) fn respond(state: &State, request: &Received) -> Response {
 
 /// Who asks, and what it may know. A token that is unknown, revoked, out of its time or none of its business is not active,
 /// and nothing else is told of it (RFC 7662, section 2.2).
-fn introspect<'a>(state: &'a State, request: &Received) -> Result<(&'a Client, Value), Refusal> {
+fn introspect(state: &State, request: &Received) -> Result<(Arc<Client>, Value), Refusal> {
     let client = authenticate_confidential(state, request)?;
     let token = request.parameters.only("token")?.ok_or(Refusal::bad("invalid_request"))?;
     // A hint, which helps nobody here.

@@ -52,7 +52,7 @@ fn push(state: &State, request: &Received) -> Result<Value, Refusal> {
     if client.id != authenticated.id {
         return Err(Refusal::bad("invalid_request"));
     }
-    let asked = AuthorizationRequest::parse(state, client, redirect_uri, parameters).map_err(Refusal::bad)?;
+    let asked = AuthorizationRequest::parse(state, &client, redirect_uri, parameters).map_err(Refusal::bad)?;
     let public = parameters.pairs().iter().filter(|(name, _)| name != "client_secret");
     let waiting = PushedRequest { request: asked, parameters: public.cloned().collect() };
     let handle = state.pushed_requests().issue(waiting, state.now(), LIFETIME);

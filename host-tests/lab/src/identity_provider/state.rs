@@ -28,7 +28,9 @@ use crate::{mint::Token, unix_now};
 pub(super) struct State {
     pub(super) issuer: String,
     pub(super) audience: String,
-    pub(super) clients: Vec<Client>,
+    pub(super) clients: Mutex<Vec<Arc<Client>>>,
+    /// The scopes of clients that register themselves; none where nobody may.
+    pub(super) open_registration: Option<Vec<String>>,
     /// The ways to sign in, weakest first.
     pub(super) levels: Vec<Level>,
     /// What may be asked for in `authorization_details`.
@@ -128,15 +130,19 @@ impl State {
         lock(&self.consent_pages)
     }
 
-    pub(super) fn client(&self, id: &str) -> Option<&Client> {
-        self.clients.iter().find(|client| client.id == id)
+    pub(super) fn clients(&self) -> MutexGuard<'_, Vec<Arc<Client>>> {
+        lock(&self.clients)
+    }
+
+    pub(super) fn client(&self, id: &str) -> Option<Arc<Client>> {
+        self.clients().iter().find(|client| client.id == id).cloned()
     }
 
     /// Writes a token in the form that its client gets, and remembers it.
     pub(super) fn issue(&self, token: Token) -> String {
         let claims = token.claims();
         let client = claims.get("client_id").and_then(serde_json::Value::as_str).and_then(|id| self.client(id));
-        let form = client.and_then(|client| client.token_form.as_ref()).unwrap_or(&self.token_form);
+        let form = client.as_ref().and_then(|client| client.token_form.as_ref()).unwrap_or(&self.token_form);
         let key = self.keys().current().clone();
         self.tokens().issue(token, form, &key)
     }

@@ -41,7 +41,7 @@ impl From<Token> for Granted {
 }
 
 fn issue(state: &State, request: &Received) -> Result<Value, Refusal> {
-    let client = authenticate(state, request)?;
+    let client = &authenticate(state, request)?;
     let parameters = &request.parameters;
     let Granted { token, issued_token_type } = match parameters.only("grant_type")? {
         Some("authorization_code") => authorization_code::issue(state, client, parameters)?.into(),

@@ -7,4 +7,5 @@ mod faults;
 mod form_client;
 mod introspection;
 mod pushed_requests;
+mod registration;
 mod token_exchange;
