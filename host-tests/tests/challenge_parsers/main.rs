@@ -4,12 +4,30 @@
 //! The foreign two need Node 20 and Python 3 with npm and pip. `cargo xtask test --no-parsers` leaves them out.
 
 mod forms;
-mod install;
 
 use std::collections::BTreeMap;
 
 use forms::{CLAIMS, Form, Meant, PADDED_CLAIMS};
+use fourleg_tests::foreign::Program;
 use serde_json::{Value, json};
+
+/// npm's `oauth4webapi`.
+const NODE: Program<'_> = Program {
+    name: "oauth4webapi",
+    files: &[
+        ("package.json", include_str!("package.json")),
+        ("package-lock.json", include_str!("package-lock.json")),
+        ("read.mjs", include_str!("read.mjs")),
+    ],
+    script: "read.mjs",
+};
+
+/// PyPI's `azure-core`.
+const PYTHON: Program<'_> = Program {
+    name: "azure-core",
+    files: &[("requirements.txt", include_str!("requirements.txt")), ("read.py", include_str!("read.py"))],
+    script: "read.py",
+};
 
 /// Each form as sent, and joined into one field.
 fn responses() -> Vec<(Form, Vec<String>)> {
@@ -51,7 +69,7 @@ mod independent_parsers {
     fn oauth4webapi_reads_every_challenge_as_we_mean_it() {
         let responses = responses();
         let fields: Vec<&Vec<String>> = responses.iter().map(|(_, fields)| fields).collect();
-        let read: Vec<Value> = serde_json::from_str(&install::ask_node(&json!(fields).to_string())).unwrap();
+        let read: Vec<Value> = serde_json::from_str(&NODE.ask_node(&json!(fields).to_string())).unwrap();
         assert_eq!(read.len(), responses.len());
         for ((form, fields), read) in responses.iter().zip(read) {
             let meant: Vec<Value> = form
@@ -75,7 +93,7 @@ mod independent_parsers {
         let asked: Vec<Vec<(&str, &str)>> = responses.iter().map(|(form, _)| parameters(&form.meant)).collect();
         let input: Vec<Value> =
             responses.iter().zip(&asked).map(|((_, fields), asked)| json!({"fields": fields, "ask": asked})).collect();
-        let read: Vec<Value> = serde_json::from_str(&install::ask_python(&json!(input).to_string())).unwrap();
+        let read: Vec<Value> = serde_json::from_str(&PYTHON.ask_python(&json!(input).to_string())).unwrap();
         assert_eq!(read.len(), responses.len());
         for (((form, fields), asked), read) in responses.iter().zip(asked).zip(read) {
             let meant: Vec<&str> = asked.iter().map(|(scheme, name)| first(&form.meant, scheme, name)).collect();

@@ -3,6 +3,7 @@
 //! `scenarios!` turns each function over a [`Runner`](fourleg_harness::Runner) into two tests, so that the emulator is
 //! certified by the real thing, scenario by scenario. `cargo xtask test --no-envoy` leaves out those named `on_envoy`.
 
+pub mod foreign;
 pub mod warm;
 
 /// Makes two tests of each scenario: `on_wasmtime::<name>` and `on_envoy::<name>`.

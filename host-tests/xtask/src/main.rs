@@ -43,7 +43,7 @@ enum Task {
         /// Leaves out the scenarios on Envoy.
         #[arg(long)]
         no_envoy: bool,
-        /// Leaves out the foreign parsers of challenges, which need Node and the registries of npm and PyPI.
+        /// Leaves out the parsers of challenges and the MCP clients that come from the registries of npm and PyPI.
         #[arg(long)]
         no_parsers: bool,
         /// Runs only tests whose name contains this.

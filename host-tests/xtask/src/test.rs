@@ -23,8 +23,12 @@ pub struct LeftOut {
 
 impl LeftOut {
     fn names(&self) -> Vec<&'static str> {
-        let both = [(self.no_envoy, "on_envoy"), (self.no_parsers, "independent_parsers")];
-        both.into_iter().filter(|(left_out, _)| *left_out).map(|(_, name)| name).collect()
+        let all = [
+            (self.no_envoy, "on_envoy"),
+            (self.no_parsers, "independent_parsers"),
+            (self.no_parsers, "independent_clients"),
+        ];
+        all.into_iter().filter(|(left_out, _)| *left_out).map(|(_, name)| name).collect()
     }
 }
 
