@@ -2,9 +2,10 @@
 
 mod all_four;
 mod istio;
+mod sessions;
 mod shipped;
 
-use std::{fs, path::PathBuf, time::Duration};
+use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use fourleg_harness::{Request, Response, Runner, Wasmtime, get, plugin_raw, post};
@@ -73,7 +74,7 @@ fn shipped(path: &str, modules: &[&str]) -> String {
 /// A shipped configuration on free ports and with the lab's servers, which speak no TLS.
 fn shipped_in_the_lab(
     (path, modules): (&str, &[&str]),
-    upstream: &EchoUpstream,
+    upstream: SocketAddr,
     identity_provider: &IdentityProvider,
 ) -> String {
     let mut yaml = shipped(path, modules);
@@ -81,7 +82,7 @@ fn shipped_in_the_lab(
     for (there, here) in [
         ("port_value: 8080", "port_value: 0".to_owned()),
         ("port_value: 9901", "port_value: 0".to_owned()),
-        ("port_value: 9000", format!("port_value: {}", upstream.address().port())),
+        ("port_value: 9000", format!("port_value: {}", upstream.port())),
         (
             "address: idp.example, port_value: 443",
             format!("address: 127.0.0.1, port_value: {}", identity_provider.address().port()),
@@ -190,7 +191,7 @@ mod on_envoy {
         assert_ne!(issuer, I);
         let identity_provider = IdentityProvider::builder().issuer(issuer).start().unwrap();
         let upstream = EchoUpstream::start().unwrap();
-        let yaml = shipped_in_the_lab(SHIPPED[0], &upstream, &identity_provider);
+        let yaml = shipped_in_the_lab(SHIPPED[0], upstream.address(), &identity_provider);
         let running = launch(&envoy, &Config::Yaml(yaml), 1).unwrap();
         let token = |audience: &str| {
             let key = identity_provider.signing_key();
@@ -234,7 +235,7 @@ mod on_envoy {
         let identity_provider =
             IdentityProvider::builder().issuer("https://idp.example/realms/agents").start().unwrap();
         let upstream = EchoUpstream::start().unwrap();
-        let yaml = shipped_in_the_lab(SHIPPED[2], &upstream, &identity_provider);
+        let yaml = shipped_in_the_lab(SHIPPED[2], upstream.address(), &identity_provider);
         let mut running = launch(&envoy, &Config::Yaml(yaml), 1).unwrap();
         let send = |amount: u64| {
             let granted = json!([{"type": "payment", "currency": "EUR", "max_amount": 100, "creditor": "DE02"}]);
@@ -261,7 +262,7 @@ mod on_envoy {
         let identity_provider =
             IdentityProvider::builder().issuer("https://idp.example/realms/agents").start().unwrap();
         let upstream = EchoUpstream::start().unwrap();
-        let yaml = shipped_in_the_lab(SHIPPED[1], &upstream, &identity_provider);
+        let yaml = shipped_in_the_lab(SHIPPED[1], upstream.address(), &identity_provider);
         let mut running = launch(&envoy, &Config::Yaml(yaml), 1).unwrap();
         let now = fourleg_lab::unix_now();
         let send = |tool: &str, acr: &str, scope: &str| {
@@ -306,7 +307,7 @@ mod on_envoy {
             .start()
             .unwrap();
         let upstream = EchoUpstream::start().unwrap();
-        let yaml = shipped_in_the_lab(SHIPPED[4], &upstream, &identity_provider);
+        let yaml = shipped_in_the_lab(SHIPPED[4], upstream.address(), &identity_provider);
         let secret = CREDENTIAL.trim_start_matches("Basic ");
         assert!(!yaml.contains("s3cret") && !yaml.contains(secret), "no part of the configuration holds it");
         let mut running = launch(&envoy, &Config::Yaml(yaml), 1).unwrap();
@@ -356,7 +357,7 @@ mod on_envoy {
             .start()
             .unwrap();
         let upstream = EchoUpstream::start().unwrap();
-        let yaml = shipped_in_the_lab(SHIPPED[3], &upstream, &identity_provider);
+        let yaml = shipped_in_the_lab(SHIPPED[3], upstream.address(), &identity_provider);
         let secret = CREDENTIAL.trim_start_matches("Basic ");
         assert!(!yaml.contains("s3cret") && !yaml.contains(secret), "no part of the configuration holds it");
         let mut running = launch(&envoy, &Config::Yaml(yaml), 2).unwrap();

@@ -19,7 +19,7 @@ mod on_envoy {
             .start()
             .unwrap();
         let upstream = EchoUpstream::start().unwrap();
-        let yaml = shipped_in_the_lab(ALL_FOUR, &upstream, &identity_provider);
+        let yaml = shipped_in_the_lab(ALL_FOUR, upstream.address(), &identity_provider);
         let mut running = launch(&provision(&|_| {}).unwrap(), &Config::Yaml(yaml), 1).unwrap();
         let now = fourleg_lab::unix_now();
         let call = |acr: &str, tool: &str, arguments: Value| {

@@ -122,7 +122,7 @@ mod on_envoy {
         let identity_provider =
             IdentityProvider::builder().issuer("https://idp.example/realms/agents").start().unwrap();
         let upstream = EchoUpstream::start().unwrap();
-        let yaml = shipped_in_the_lab(SHIPPED[0], &upstream, &identity_provider);
+        let yaml = shipped_in_the_lab(SHIPPED[0], upstream.address(), &identity_provider);
         let running = launch(&provision(&|_| {}).unwrap(), &Config::Yaml(yaml), 1).unwrap();
         let token = identity_provider.mint("https://tools.example/mcp").access_token().scope("tools:read");
         let token = token.sign_with(&identity_provider.signing_key());
