@@ -1,6 +1,7 @@
 //! token-exchange: the next hop gets a token of its own, and never the user's (TEX).
 
 mod cookies_and_queries;
+mod crowd;
 mod faults;
 mod flows;
 mod keeping;

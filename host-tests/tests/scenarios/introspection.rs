@@ -1,6 +1,7 @@
 //! The authorization server is asked what a token is (RFC 7662): the lab's identity provider where it answers as it should,
 //! a host of the scenario where it does not.
 
+mod crowd;
 mod faults;
 mod keeping;
 mod signed;

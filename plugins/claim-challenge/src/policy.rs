@@ -72,9 +72,8 @@ mod tests {
     use oauth_core::reason::Reason;
 
     /// Reasons of other filters.
-    const ELSEWHERE: [Reason; 22] = [
+    const ELSEWHERE: [Reason; 21] = [
         Reason::ClusterMismatch,
-        Reason::Overloaded,
         Reason::AuthorizationSpent,
         Reason::SeveralSingleUses,
         Reason::UseNotNoted,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use filter_kit::{
     issuers::credential_sha256,
+    pending::Pending,
     policy::{CalloutOutcome, Fault, Note},
 };
 use oauth_core::{
@@ -44,7 +45,8 @@ pub(crate) fn learn(
 ) -> Vec<Note> {
     let Some(flight) = memory.flights.remove(key) else { return Vec::new() };
     let Some((grant, server)) = about(settings, &flight) else { return Vec::new() };
-    let mut notes = note_health(settings, memory, server, outcome, now);
+    let mut notes = note_health(memory, (&flight, server), outcome, now);
+    memory.ended(&flight);
     let result = match outcome {
         CalloutOutcome::Failed(fault) => Err(Why::failed(fault)),
         CalloutOutcome::Answer { status, body } => {
@@ -198,20 +200,21 @@ fn take_in(
 
 /// Tells the server's breaker how it fares: transport faults, 5xx and 429 count, and nothing that it says, be it too much.
 fn note_health(
-    settings: &Settings,
     memory: &mut Memory,
-    server: &Server,
+    (flight, server): (&Flight, &Server),
     outcome: CalloutOutcome<'_>,
     now: UnixTime,
 ) -> Vec<Note> {
     let jitter = memory.draw();
-    let position = settings.servers.iter().position(|other| other.name == server.name);
-    let Some(breaker) = position.and_then(|position| memory.breakers.get_mut(position)) else { return Vec::new() };
+    // Who takes the server up almost alone has caused the faults of the others.
+    let to_blame = memory.pending.get(flight.server).and_then(Pending::dominated_by).or(flight.asker);
+    let asker = flight.asker;
+    let Some(breaker) = memory.breakers.get_mut(flight.server) else { return Vec::new() };
     let change = match outcome {
-        CalloutOutcome::Failed(Fault::Status(status)) if status < 500 && status != 429 => breaker.succeeded(),
-        CalloutOutcome::Failed(Fault::TooLarge) => breaker.succeeded(),
-        CalloutOutcome::Failed(_) => breaker.failed(now, jitter),
-        CalloutOutcome::Answer { .. } => breaker.succeeded(),
+        CalloutOutcome::Failed(Fault::Status(status)) if status < 500 && status != 429 => breaker.succeeded(asker),
+        CalloutOutcome::Failed(Fault::TooLarge) => breaker.succeeded(asker),
+        CalloutOutcome::Failed(_) => breaker.failed(to_blame, now, jitter),
+        CalloutOutcome::Answer { .. } => breaker.succeeded(asker),
     };
     let name = &server.name;
     match change {
@@ -220,5 +223,9 @@ fn note_health(
         Some(Change::Opened(pause)) => {
             vec![Note::Warn(format!("{name} has failed too often: it is not asked for {} s", pause.as_secs()))]
         }
+        Some(Change::OpenedForOne(pause)) => vec![Note::Warn(format!(
+            "{name} has failed too often for one user: it is not asked for that user for {} s",
+            pause.as_secs()
+        ))],
     }
 }

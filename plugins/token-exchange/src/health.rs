@@ -65,7 +65,7 @@ mod tests {
         assert_eq!(told(&settings, &mut memory), all.collect::<Vec<_>>());
         assert_eq!(told(&settings, &mut memory), []);
         for breaker in &mut memory.breakers {
-            breaker.failed(UnixTime::from_secs(0), 0);
+            breaker.failed(None, UnixTime::from_secs(0), 0);
         }
         assert_eq!(told(&settings, &mut memory), [("breaker_total.server.eu.idp-1.state.open".to_owned(), 1)]);
     }

@@ -8,7 +8,11 @@ use std::{
     time::Duration,
 };
 
-use filter_kit::{issuers, policy::Callout};
+use filter_kit::{
+    issuers,
+    pending::{Asker, Bounds, Pending},
+    policy::Callout,
+};
 use oauth_core::{
     reason::Reason, scope::ScopeToken, secret::Secret, time::UnixTime, token_exchange::CacheKey,
     verified_claims::VerifiedClaims,
@@ -21,6 +25,9 @@ const MOST_REFUSALS: usize = 1024;
 
 /// For how long after an upstream refused a token another of the same name may not be given up for the same.
 const DROP_COOLDOWN: Duration = Duration::from_secs(30);
+
+/// Each combination of a user's token with what else makes a question is one, so a user can have as many as he likes.
+const MOST_PENDING: Bounds = Bounds { of_one: 16, in_all: 1024 };
 
 /// Longer than any flight takes: what is still noted as one then is none.
 const LONGEST_FLIGHT: Duration = Duration::from_secs(120);
@@ -39,6 +46,8 @@ pub struct Memory {
     /// The flight that was heard of last, for what other workers may have of it.
     pub(crate) last: Option<Flight>,
     pub(crate) breakers: Vec<Breaker>,
+    /// By position of the server: the questions on their way.
+    pub(crate) pending: Vec<Pending>,
     /// Whether their metrics are there.
     pub(crate) breakers_are_told: bool,
     pub(crate) issuers: Option<issuers::Learned>,
@@ -92,8 +101,11 @@ struct Dropped {
 #[derive(Clone)]
 pub(crate) struct Flight {
     pub(crate) key: CacheKey,
-    /// The position of the target.
+    /// The positions of the target and of the server.
     pub(crate) target: usize,
+    pub(crate) server: usize,
+    /// The user who wants it; nobody in particular with client credentials.
+    pub(crate) asker: Option<Asker>,
     /// The token that is exchanged, and what it says; none with client credentials.
     pub(crate) subject: Option<(Secret, VerifiedClaims)>,
     pub(crate) asked: Vec<ScopeToken>,
@@ -118,6 +130,7 @@ impl Memory {
             flights: HashMap::new(),
             last: None,
             breakers: settings.servers.iter().map(|server| Breaker::new(server.breaker)).collect(),
+            pending: settings.servers.iter().map(|_| Pending::new(MOST_PENDING)).collect(),
             breakers_are_told: false,
             issuers: settings.issuers.as_ref().map(issuers::Issuers::nothing_learned),
             tidied: None,
@@ -197,6 +210,13 @@ impl Memory {
         let Some(obtained) = self.results.remove(key) else { return false };
         self.dropped.insert(*key, Dropped { at: now, sha256: obtained.sha256 });
         true
+    }
+
+    /// A flight is over.
+    pub(crate) fn ended(&mut self, flight: &Flight) {
+        if let (Some(pending), Some(key)) = (self.pending.get_mut(flight.server), &flight.callout.key) {
+            pending.ended(key);
+        }
     }
 
     /// Forgets what is over, and flights of which nothing was ever heard.

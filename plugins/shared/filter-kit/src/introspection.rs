@@ -26,6 +26,7 @@ use self::answers::{Answers, Digest, Word};
 use crate::{
     crypto::{CryptoChoice, CryptoNeeds},
     issuers::{self, Issuers, Verification},
+    pending::{Asker, Bounds, Crowded, Pending},
     policy::{Callout, CalloutOutcome, Note},
 };
 
@@ -54,6 +55,8 @@ pub struct Introspection {
 pub struct Learned {
     keys: issuers::Learned,
     answers: Answers,
+    /// The questions on their way.
+    pub(crate) pending: Pending,
     /// The last flight and what it brought, for the requests that resume because of it.
     landed: Option<(String, Landed)>,
     /// Flights whose answers wait for the keys that prove them, oldest first.
@@ -83,6 +86,9 @@ pub(crate) enum Asked {
 /// So many answers may wait for keys at a time. Each is as long as a token at most.
 const MOST_UNPROVEN: usize = 64;
 
+/// Everybody may invent tokens, and each is a question.
+const MOST_PENDING: Bounds = Bounds { of_one: 64, in_all: 512 };
+
 /// When to come back after an outage.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
 
@@ -108,6 +114,7 @@ impl Introspection {
         Learned {
             keys: self.issuers.nothing_learned(),
             answers: Answers::new(self.limits),
+            pending: Pending::new(MOST_PENDING),
             landed: None,
             unproven: VecDeque::new(),
             is_down: false,
@@ -135,6 +142,7 @@ impl Introspection {
         if !key.starts_with(&self.flight_prefix()) {
             return self.issuers.learn(&mut learned.keys, key, outcome, now);
         }
+        learned.pending.ended(key);
         learned.unproven.retain(|(flight, _)| flight != key);
         let (landed, fault) = match outcome {
             CalloutOutcome::Answer { body, .. } => match self.process(learned, body, false, now) {
@@ -162,12 +170,14 @@ impl Introspection {
 
     /// Asks about a token, if there is no answer to be had without.
     ///
+    /// `asker` is who presents it, if that is known: one may have so many questions on their way, and so may all together.
     /// `has_waited_for` says whether the request has waited for the callout of a key: then its answer is there, or there
     /// is none.
     pub(crate) fn ask(
         &self,
         learned: &mut Learned,
         token: &str,
+        asker: Option<Asker>,
         has_waited_for: impl FnOnce(&str) -> bool,
         now: UnixTime,
     ) -> Asked {
@@ -181,6 +191,10 @@ impl Introspection {
         }
         let flight = format!("{}{}", self.flight_prefix(), URL_SAFE_NO_PAD.encode(digest));
         if !has_waited_for(&flight) {
+            if let Err(crowded) = learned.pending.require_room(&flight, asker, now) {
+                return Asked::Refused(crowded.reason(), Some(Crowded::RETRY_AFTER));
+            }
+            learned.pending.begun(&flight, asker, longest(self.timeout), now);
             return Asked::Await(self.question(token, flight));
         }
         match self.landed(learned, &flight, now) {
@@ -248,6 +262,11 @@ impl Introspection {
             },
         }
     }
+}
+
+/// How long a question takes at the most, with what the driver adds to the proxy's own timeout.
+fn longest(timeout: Duration) -> Duration {
+    timeout.saturating_add(Duration::from_secs(2))
 }
 
 fn landed(introspected: Introspected) -> Landed {

@@ -20,6 +20,7 @@ mod json_text;
 pub mod lease;
 pub mod matching;
 pub use oauth_core::path;
+pub mod pending;
 pub mod policy;
 pub mod request;
 pub mod requires;

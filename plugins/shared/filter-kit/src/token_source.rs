@@ -259,7 +259,7 @@ impl TokenSource {
                 (read, resource.clone())
             }
             Way::Prove(proving) => match &mut learned.0 {
-                Some(learned) => return proving.read(learned, request, parts, now),
+                Some(learned) => return proving.read(learned, request, parts, request.property(first), now),
                 None => (Err(Reason::InternalFault), None),
             },
         };

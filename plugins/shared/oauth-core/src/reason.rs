@@ -88,6 +88,7 @@ reasons! {
         CalloutFailed,
         DeadlineExceeded,
         Overloaded,
+        TooManyPending,
         UpgradeRefused,
         HeadersUnreadable,
         TokenNotHandedOver,

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use filter_kit::policy::Callout;
+use filter_kit::{pending::Crowded, policy::Callout};
 use oauth_core::{
     scope::ScopeToken,
     secret::Secret,
@@ -38,6 +38,8 @@ pub(crate) struct Wanted<'a> {
 pub(crate) enum Barred {
     /// It is left alone for so long.
     Open(Duration),
+    /// Too many questions are on their way.
+    Crowded(Crowded),
     /// The client's assertion could not be signed.
     CannotSign,
 }
@@ -80,11 +82,15 @@ impl Wanted<'_> {
         if let Some(flight) = memory.flights.get(&name) {
             return Ok(flight.callout.clone());
         }
-        let position = settings.servers.iter().position(|server| server.name == self.server.name);
-        let breaker = position.and_then(|position| memory.breakers.get_mut(position));
+        let server = settings.servers.iter().position(|server| server.name == self.server.name).unwrap_or_default();
+        let pending = memory.pending.get_mut(server);
+        let asker =
+            pending.as_ref().zip(self.subject).map(|(pending, (token, claims))| pending.user(claims, token.expose()));
+        pending.map_or(Ok(()), |pending| pending.require_room(&name, asker, now)).map_err(Barred::Crowded)?;
         // With what the driver adds, and a worker that waits for another.
         let patience = self.server.timeout.saturating_add(Duration::from_secs(1)).saturating_mul(2);
-        if let Some(Admission::Refused(wait)) = breaker.map(|breaker| breaker.admit(now, patience)) {
+        let breaker = memory.breakers.get_mut(server);
+        if let Some(Admission::Refused(wait)) = breaker.map(|breaker| breaker.admit(asker, now, patience)) {
             return Err(Barred::Open(wait));
         }
         let fresh = Fresh { now, jti: format!("{:016x}{:016x}", memory.draw(), memory.draw()) };
@@ -103,7 +109,11 @@ impl Wanted<'_> {
         let callout = self.callout(name.clone(), &request);
         let subject = self.subject.map(|(token, claims)| (token.clone(), claims.clone()));
         let asked = self.scope.clone();
-        let flight = Flight { key, target: self.target, subject, asked, callout: callout.clone(), since: now };
+        if let Some(pending) = memory.pending.get_mut(server) {
+            pending.begun(&name, asker, patience, now);
+        }
+        let target = self.target;
+        let flight = Flight { key, target, server, asker, subject, asked, callout: callout.clone(), since: now };
         memory.flights.insert(name, flight);
         Ok(callout)
     }

@@ -41,6 +41,7 @@ pub(crate) fn adopt(settings: &Settings, memory: &mut Memory, key: &str, sealed:
     let adopted = take_in(settings, memory, &flight, &issued, Some(until), now).is_ok();
     if adopted {
         memory.flights.remove(key);
+        memory.ended(&flight);
     }
     adopted
 }

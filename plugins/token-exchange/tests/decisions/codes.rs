@@ -8,8 +8,7 @@ use oauth_core::reason::Reason;
 use crate::{actors, breaker, flows, keeping, refusals, results, subjects, targets, upstream};
 
 /// Reasons of other filters.
-const ELSEWHERE: [Reason; 19] = [
-    Reason::Overloaded,
+const ELSEWHERE: [Reason; 18] = [
     Reason::AuthorizationSpent,
     Reason::SeveralSingleUses,
     Reason::UseNotNoted,

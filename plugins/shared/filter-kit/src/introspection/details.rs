@@ -48,7 +48,8 @@ impl Introspection {
         let Some(credential) = credential.filter(|credential| token.is_of(credential)) else {
             return refused(Reason::CredentialChanged, None);
         };
-        let active = match self.ask(learned, credential, has_waited_for, now) {
+        let asker = learned.pending.user(token.as_ref(), credential);
+        let active = match self.ask(learned, credential, Some(asker), has_waited_for, now) {
             Asked::Active(active) => active,
             Asked::Await(callout) => return Details::Await(Box::new(callout)),
             Asked::Refused(reason, retry_after) => return refused(reason, retry_after),

@@ -59,6 +59,9 @@ impl RawSource {
     }
 }
 
+/// The property with the client's address.
+const SOURCE: &str = "source\0address";
+
 /// The name of `jwt_authn` in metadata.
 const JWT_AUTHN: &str = "envoy.filters.http.jwt_authn";
 
@@ -93,7 +96,11 @@ impl RawTokenSource {
             }
         };
         match proving {
-            Some(proving) => TokenSource { way: Way::Prove(proving), properties: Vec::new() },
+            Some(proving) => {
+                // Whoever shows a token that must be asked about is known by his address alone.
+                let properties = if proving.is_by_word() { vec![PropertyPath::known(SOURCE)] } else { Vec::new() };
+                TokenSource { way: Way::Prove(proving), properties }
+            }
             None => TokenSource { way: Way::Verified, properties: vec![PropertyPath::known(handoff::TOKEN)] },
         }
     }

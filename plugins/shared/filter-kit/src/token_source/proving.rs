@@ -5,6 +5,7 @@ use oauth_core::{
     config::{Problems, at},
     jose::Crypto,
     reason::Reason,
+    requirement::source_ip,
     time::UnixTime,
 };
 
@@ -17,7 +18,7 @@ use crate::{
     introspection::{self, Asked, Introspection, RawIntrospection},
     issuers::{self, Issuers, RawIssuer, Verification, credential_sha256},
     policy::{Callout, CalloutOutcome, Note},
-    request::{Parts, RequestHead},
+    request::{Parts, Property, RequestHead},
 };
 
 /// Who proves tokens, and the resources that they are for.
@@ -124,9 +125,24 @@ impl Proving {
     }
 
     /// The token of a request, if it is proven at once.
-    pub(super) fn read(&self, learned: &mut Learned, request: &RequestHead, parts: &Parts, now: UnixTime) -> Reading {
+    ///
+    /// `source` is the property with the client's address.
+    pub(super) fn read(
+        &self,
+        learned: &mut Learned,
+        request: &RequestHead,
+        parts: &Parts,
+        source: &Property,
+        now: UnixTime,
+    ) -> Reading {
         match self.resources.credentials(request, parts) {
-            Ok(credentials) => self.prove(learned, credentials, false, now),
+            Ok(credentials) => {
+                let source = match source {
+                    Property::Value(address) => std::str::from_utf8(address).ok().and_then(source_ip),
+                    Property::Absent | Property::Unreadable => None,
+                };
+                self.prove(learned, Credentials { source, ..credentials }, false, now)
+            }
             Err(refused) => Reading::Refused(refused),
         }
     }
@@ -181,7 +197,8 @@ impl Proving {
         has_waited: bool,
         now: UnixTime,
     ) -> Reading {
-        let active = match introspection.ask(learned, &credentials.token, |_| has_waited, now) {
+        let asker = credentials.source.map(|address| learned.pending.client(address));
+        let active = match introspection.ask(learned, &credentials.token, asker, |_| has_waited, now) {
             Asked::Active(active) => active,
             Asked::Await(callout) => return Reading::Await(callout, Pending(credentials)),
             Asked::Refused(reason, retry_after) => {

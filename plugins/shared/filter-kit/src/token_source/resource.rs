@@ -1,5 +1,7 @@
 //! Which resource a request is about, where the token is judged here.
 
+use std::net::IpAddr;
+
 use oauth_core::{
     audience::{AudienceComparison, require_audience_by},
     config::{Problems, at_index},
@@ -38,6 +40,8 @@ pub(super) struct Resources(Vec<Protected>);
 pub(super) struct Credentials {
     pub(super) token: String,
     pub(super) resource: usize,
+    /// The client's address, where it matters and is known.
+    pub(super) source: Option<IpAddr>,
 }
 
 impl Resources {
@@ -83,7 +87,7 @@ impl Resources {
         };
         let values: Vec<&[u8]> = request.fields().all("authorization").collect();
         match credential::bearer(&values) {
-            Ok(Credential::Bearer(token)) => Ok(Credentials { token: token.to_owned(), resource }),
+            Ok(Credential::Bearer(token)) => Ok(Credentials { token: token.to_owned(), resource, source: None }),
             Ok(Credential::Absent) => Err(self.refused(Some(resource), Reason::CredentialMissing)),
             Err(reason) => Err(self.refused(Some(resource), reason)),
         }

@@ -229,8 +229,12 @@ impl Reason {
             Self::CalloutFailed => refusal(503, "callout_failed", "a service needed for the decision failed"),
             // RFC 9110 §15.6.4.
             Self::DeadlineExceeded => refusal(503, "deadline_exceeded", "the decision took too long"),
-            // RFC 9110 §15.6.4: what waits already takes all the memory that there is for it.
-            Self::Overloaded => refusal(503, "overloaded", "too many large requests wait for a decision"),
+            // RFC 9110 §15.6.4: what waits already takes all the room that there is for it.
+            Self::Overloaded => refusal(503, "overloaded", "too many requests wait for a decision"),
+            // RFC 6585 §4: the others are not to wait for this one.
+            Self::TooManyPending => {
+                refusal(429, "too_many_pending", "too many requests of this caller wait for the authorization server")
+            }
             // RFC 9110 §7.8, §9.3.6: its later bytes could not be checked.
             Self::UpgradeRefused => refusal(403, "upgrade_refused", "protocol upgrades are not accepted here"),
             // RFC 9110 §5.5.

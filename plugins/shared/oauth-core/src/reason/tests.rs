@@ -68,6 +68,7 @@ fn each_fault_has_its_status_and_oauth_error() {
         (Reason::CalloutFailed, 503, None),
         (Reason::DeadlineExceeded, 503, None),
         (Reason::Overloaded, 503, None),
+        (Reason::TooManyPending, 429, None),
         (Reason::UpgradeRefused, 403, None),
         (Reason::HeadersUnreadable, 400, Some("invalid_request")),
         (Reason::TokenNotHandedOver, 503, None),

@@ -1,10 +1,12 @@
+use std::time::Duration;
+
 use oauth_core::config;
 use serde_json::{Value, json};
 
 use crate::{
     path::SafePath,
     policy::{Callout, CalloutOutcome, Fault, Note},
-    request::{Parts, RequestHead},
+    request::{Parts, Property, RequestHead},
     token_source::{Learned, Pending, Presented, RawTokenSource, Reading, Refused, TokenSource},
 };
 use oauth_core::{reason::Reason, time::UnixTime};
@@ -52,10 +54,15 @@ fn worker(raw: &Value) -> Worker {
 
 impl Worker {
     fn read(&mut self, authorization: &str, now: UnixTime) -> Reading {
+        self.read_from("192.0.2.1:4000", authorization, now)
+    }
+
+    fn read_from(&mut self, source: &str, authorization: &str, now: UnixTime) -> Reading {
         let fields = [(b"authorization".to_vec(), authorization.as_bytes().to_vec())].into_iter().collect();
         let path = SafePath::parse(b"/a").unwrap();
         let parts = Parts { method: "GET".to_owned(), host: None, path, may_be_overridden: false };
-        self.source.read(&mut self.learned, &RequestHead::new(fields, true), &parts, 0, now)
+        let head = RequestHead::new(fields, true).with_properties(vec![Property::Value(source.as_bytes().to_vec())]);
+        self.source.read(&mut self.learned, &head, &parts, 0, now)
     }
 
     fn asks(&mut self, token: &str) -> (Callout, Pending) {
@@ -252,4 +259,43 @@ fn each_typical_mistake_is_named_with_its_place() {
         assert!(mistakes[0].starts_with(mistake), "{raw}: {mistakes:?}");
         assert!(mistakes.len() == 1 || raw["source"] == "verified", "{mistakes:?}");
     }
+}
+
+/// REV-04
+#[test]
+fn one_client_with_invented_tokens_takes_no_question_from_others() {
+    let mut worker = worker(&config());
+    let mut flood = Vec::new();
+    let refused = loop {
+        // Another port is the same client.
+        let source = format!("192.0.2.1:{}", 1000 + flood.len());
+        match worker.read_from(&source, &format!("Bearer invented{}", flood.len()), NOW) {
+            Reading::Await(callout, _) => flood.push(callout),
+            Reading::Refused(refused) => break refused,
+            Reading::Done(presented) => panic!("{presented:?}"),
+        }
+    };
+    assert_eq!((flood.len(), refused.reason, refused.retry_after.is_some()), (64, Reason::TooManyPending, true));
+    assert!(matches!(worker.read_from("192.0.2.1:1", "Bearer invented0", NOW), Reading::Await(..)), "it joins");
+    assert!(matches!(worker.read_from("192.0.2.2:1", "Bearer alice", NOW), Reading::Await(..)));
+    worker.lands(&flood[0], CalloutOutcome::Answer { status: 200, body: br#"{"active":false}"# });
+    assert!(matches!(worker.read_from("192.0.2.1:1", "Bearer other", NOW), Reading::Await(..)));
+}
+
+/// REV-04
+#[test]
+fn the_questions_of_all_clients_together_are_bounded() {
+    let mut worker = worker(&config());
+    let mut asked = 0_u32;
+    let refused = loop {
+        let source = format!("198.51.{}.{}:1", asked / 256, asked % 256);
+        match worker.read_from(&source, &format!("Bearer invented{asked}"), NOW) {
+            Reading::Await(..) => asked += 1,
+            Reading::Refused(refused) => break refused,
+            Reading::Done(presented) => panic!("{presented:?}"),
+        }
+    };
+    assert_eq!((asked, refused.reason, refused.retry_after.is_some()), (512, Reason::Overloaded, true));
+    // Of a flight that never ends the room comes back by itself.
+    assert!(matches!(worker.read("Bearer alice", NOW.plus(Duration::from_secs(60))), Reading::Await(..)));
 }
