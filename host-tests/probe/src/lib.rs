@@ -130,6 +130,9 @@ struct Call {
     /// One worker makes it for all; the others get what it published.
     #[serde(default)]
     across_workers: bool,
+    /// The script reads no body after it.
+    #[serde(default)]
+    then_no_body: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -152,6 +155,7 @@ pub struct Place {
     read: BTreeMap<usize, Result<Option<String>, Reason>>,
     set: Vec<(String, String)>,
     state: Vec<StateEntry>,
+    then_no_body: bool,
 }
 
 /// What the root knows.
@@ -272,6 +276,10 @@ impl Policy for Probe {
         &script.properties
     }
 
+    fn may_read_body(place: &Place) -> bool {
+        !place.then_no_body
+    }
+
     fn begin(script: &Script, _: &mut Self::Shared, request: &RequestHead, now: UnixTime) -> Step<Place> {
         let path = request.fields().only(":path").map(|path| String::from_utf8_lossy(path).into_owned());
         let path = path.unwrap_or_default();
@@ -352,7 +360,10 @@ fn next(script: &Script, mut place: Place) -> Step<Place> {
                 });
             }
             Act::AllowAndWatch(_) => return Step::AllowAndWatch(RequestEdits::default(), place),
-            Act::Call(call) | Act::CallForever(call) => return Step::Call(call.callout(), place),
+            Act::Call(call) | Act::CallForever(call) => {
+                place.then_no_body = call.then_no_body;
+                return Step::Call(call.callout(), place);
+            }
             Act::ReadBody(read) => {
                 let hold = if read.body_alone { Hold::Body } else { Hold::Headers };
                 return Step::ReadBody { limit: read.limit, hold, then: place };

@@ -39,4 +39,5 @@ mod shadow;
 mod step_up;
 mod the_whole_loop;
 mod tokens;
+mod uploads;
 mod work;

@@ -137,6 +137,10 @@ impl Policy for AudienceValidation {
         }
     }
 
+    fn may_read_body(_: &Waiting) -> bool {
+        false
+    }
+
     fn resume(
         settings: &Settings,
         learned: &mut Learned,

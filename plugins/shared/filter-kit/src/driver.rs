@@ -17,6 +17,7 @@ use std::cell::RefCell;
 
 use oauth_core::time::UnixTime;
 
+use self::exports::Callbacks;
 use crate::{
     host::{self, Level},
     policy::Policy,
@@ -33,6 +34,7 @@ pub use crate::host::{set_shared_data, shared_data};
 #[macro_export]
 macro_rules! filter {
     ($policy:ty) => {
+        #[cfg(target_family = "wasm")]
         const _: () = {
             #[allow(unsafe_code, reason = "the proxy calls it by its name, once, before anything else")]
             #[unsafe(no_mangle)]
@@ -46,19 +48,25 @@ macro_rules! filter {
 /// What the root context and its streams share. Borrowed only between host calls.
 struct Handle<P: Policy>(RefCell<Registry<P>>);
 
-/// What a callback tells the proxy about its request: `Action` of the ABI.
+/// What a callback tells the proxy about its request, by the numbers that the proxy knows.
 #[derive(Clone, Copy, PartialEq, Eq)]
 #[repr(u32)]
 enum Verdict {
     GoOn = 0,
+    /// The body still comes, if the proxy is told to hand it over.
     Hold = 1,
+    /// Nothing comes before the resume, and the proxy stops reading from the client when it has its buffer full
+    /// (StopAllIterationAndWatermark). Of headers alone.
+    HoldAll = 4,
 }
 
 /// Whose callback is at work, and so what may be done.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum At {
-    /// The stream's own headers, body or trailers: going on is said by the returned action.
-    Stream,
+    /// The stream's own headers: going on is said by the returned action.
+    Headers,
+    /// The same, of its body or trailers.
+    Body,
     /// Anywhere else: the stream is parked and must be resumed.
     Elsewhere,
 }

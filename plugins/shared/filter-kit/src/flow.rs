@@ -232,6 +232,15 @@ impl<J: Judge> Policy for Judging<J> {
         }
     }
 
+    fn may_read_body(waiting: &Self::Waiting) -> bool {
+        match waiting {
+            Waiting::Token(about, _) => about.mcp.is_some(),
+            // What a verdict is about was read before.
+            Waiting::Asked(_) | Waiting::Answer(..) => false,
+            Waiting::Body(..) => true,
+        }
+    }
+
     fn give_up(_: &J::Settings, waiting: Self::Waiting, reason: Reason, now: UnixTime) -> Refusal {
         match waiting {
             Waiting::Body(about, presented, _) if reason == Reason::BodyTooLarge => {

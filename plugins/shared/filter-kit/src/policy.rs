@@ -125,6 +125,12 @@ pub trait Policy: Background {
         Denial::plain(reason).into()
     }
 
+    /// Whether a request that waits so for a callout may want its body after that. If not, nothing of the body is taken in
+    /// meanwhile, however long it is, and a [`Step::ReadBody`] that comes all the same is denied.
+    fn may_read_body(_waiting: &Self::Waiting) -> bool {
+        true
+    }
+
     /// Judges the head of the answer to a request that was let go on by [`Step::AllowAndWatch`].
     fn answered(
         _settings: &Self::Settings,

@@ -22,6 +22,8 @@ pub(crate) struct Stream<W> {
     pub(crate) upgrade: bool,
     /// The headers went on before the verdict ([`crate::policy::Hold::Body`]).
     pub(crate) headers_gone: bool,
+    /// The proxy holds its body back until it is resumed.
+    pub(crate) holds_all: bool,
     /// Fields that only Fourleg may set, to be taken out whatever the verdict.
     pub(crate) identity_fields: Vec<Vec<u8>>,
     /// Its fields that ask the proxy to send it again, to be taken out if a use is noted for it.

@@ -144,7 +144,7 @@ impl<P: Policy> Handle<P> {
         drop(registry);
         // From elsewhere than the stream's own callback the root is at work already and looks at its list by itself;
         // a queue that cannot be written to means that the next tick does.
-        if let (At::Stream, Some(queue)) = (at, queue) {
+        if let (At::Headers | At::Body, Some(queue)) = (at, queue) {
             let _ = host::wake(queue);
         } else if at == At::Elsewhere {
             self.leave();

@@ -160,15 +160,20 @@ extern "C" fn proxy_on_request_headers(stream: u32, _count: usize, end_of_stream
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_request_body(stream: u32, size: usize, end_of_stream: bool) -> Verdict {
-    owner(stream).map_or(Verdict::Hold, |owner| owner.request_body(stream, size, end_of_stream))
+    plain(owner(stream).map_or(Verdict::Hold, |owner| owner.request_body(stream, size, end_of_stream)))
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_request_trailers(stream: u32, _count: usize) -> Verdict {
-    owner(stream).map_or(Verdict::Hold, |owner| owner.request_trailers(stream))
+    plain(owner(stream).map_or(Verdict::Hold, |owner| owner.request_trailers(stream)))
 }
 
 #[unsafe(no_mangle)]
 extern "C" fn proxy_on_response_headers(stream: u32, _count: usize, _end_of_stream: bool) -> Verdict {
     owner(stream).map_or(Verdict::GoOn, |owner| owner.response_headers(stream))
+}
+
+/// Where the number of [`Verdict::HoldAll`] means nothing.
+fn plain(verdict: Verdict) -> Verdict {
+    if verdict == Verdict::GoOn { Verdict::GoOn } else { Verdict::Hold }
 }

@@ -45,12 +45,24 @@ impl<P: Policy> Handle<P> {
                     Wait::ForBodyAlone => return Verdict::GoOn,
                     Wait::Over(step) => step,
                 },
-                Step::Call(callout, then) => match self.wait_for_call(id, callout, then, at) {
-                    Wait::Parked | Wait::ForBodyAlone => return Verdict::Hold,
-                    Wait::Over(step) => step,
-                },
+                Step::Call(callout, then) => {
+                    let holds_all = at == At::Headers && !P::may_read_body(&then);
+                    match self.wait_for_call(id, callout, then, at) {
+                        Wait::Parked if holds_all => return self.hold_all(id),
+                        Wait::Parked | Wait::ForBodyAlone => return Verdict::Hold,
+                        Wait::Over(step) => step,
+                    }
+                }
             };
         }
+    }
+
+    /// Holds a request and its body outside the filter: it cannot be read before the request goes on.
+    fn hold_all(&self, id: u32) -> Verdict {
+        if let Some(stream) = self.0.borrow_mut().streams.get_mut(&id) {
+            stream.holds_all = true;
+        }
+        Verdict::HoldAll
     }
 
     pub(super) fn may_take_a_step(&self, id: u32) -> bool {

@@ -39,7 +39,7 @@ impl<P: Policy> Handle<P> {
         let repeating = REPEATING_FIELDS.into_iter().filter(|name| spends && head.fields().has(name)).collect();
         self.insert(id, ended, upgrade, identity, repeating);
         let step = self.now_with(|settings, shared, now| P::begin(settings, shared, &head, now));
-        self.settle(id, step, At::Stream)
+        self.settle(id, step, At::Headers)
     }
 
     pub(super) fn body(&self, id: u32, size: usize, ended: bool) -> Verdict {
@@ -109,6 +109,7 @@ impl<P: Policy> Handle<P> {
             body_size: 0,
             upgrade,
             headers_gone: false,
+            holds_all: false,
             identity_fields,
             repeating_fields,
             is_spent: false,
@@ -131,7 +132,7 @@ impl<P: Policy> Handle<P> {
             }
         };
         let step = self.with_body(id, limit, then);
-        self.settle(id, step, At::Stream)
+        self.settle(id, step, At::Body)
     }
 
     /// Reads the whole body and resumes the policy with it.
@@ -163,6 +164,8 @@ impl<P: Policy> Handle<P> {
             let in_vain = match stream {
                 Stream { upgrade: true, .. } => Some(Reason::UpgradeRefused),
                 Stream { body_size, .. } if *body_size > limit => Some(Reason::BodyTooLarge),
+                // It would not come before the request has gone on.
+                Stream { holds_all: true, ended: false, .. } => Some(Reason::InternalFault),
                 _ => None,
             };
             if let Some(reason) = in_vain {
