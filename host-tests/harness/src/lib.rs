@@ -2,6 +2,16 @@
 //! received, what was logged), never the order of host calls. The same scenario runs on the emulator
 //! ([`Wasmtime`]) and on a real Envoy (feature `envoy`), through the [`Runner`] trait.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    reason = "what goes wrong here fails the test that uses it, at once"
+)]
+
 mod challenge;
 mod emulator;
 #[cfg(feature = "envoy")]

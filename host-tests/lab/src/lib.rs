@@ -4,6 +4,16 @@
 //! Everything listens on a free port of the loopback, is started by a plain function call and ends when its value is
 //! dropped. All of it shares one background runtime, so that nothing here needs an async caller.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    reason = "what goes wrong here fails the test that uses it, at once"
+)]
+
 pub mod agent;
 pub mod echo_upstream;
 pub mod envoy;

@@ -1,6 +1,16 @@
 //! What the unit tests of every plugin check alike: its configuration's mistakes, its schema, and that its README names
 //! what it answers; the page that explains all codes; and dice for tests at random. Everything here panics where a test is to fail.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    reason = "what goes wrong here fails the test that uses it, at once"
+)]
+
 pub mod decisions;
 mod dice;
 

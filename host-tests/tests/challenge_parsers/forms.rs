@@ -10,12 +10,13 @@ const METADATA: &str = "https://tools.example/.well-known/oauth-protected-resour
 const R: &str = "https://tools.example/mcp";
 
 /// `{"access_token":{"acrs":{"essential":true,"value":"c1"}}}`, as Entra wants it.
-pub const CLAIMS: &str = "eyJhY2Nlc3NfdG9rZW4iOnsiYWNycyI6eyJlc3NlbnRpYWwiOnRydWUsInZhbHVlIjoiYzEifX19";
+pub(crate) const CLAIMS: &str = "eyJhY2Nlc3NfdG9rZW4iOnsiYWNycyI6eyJlc3NlbnRpYWwiOnRydWUsInZhbHVlIjoiYzEifX19";
 /// The same with `"value":"c10"`: its base64 needs padding.
-pub const PADDED_CLAIMS: &str = "eyJhY2Nlc3NfdG9rZW4iOnsiYWNycyI6eyJlc3NlbnRpYWwiOnRydWUsInZhbHVlIjoiYzEwIn19fQ==";
+pub(crate) const PADDED_CLAIMS: &str =
+    "eyJhY2Nlc3NfdG9rZW4iOnsiYWNycyI6eyJlc3NlbnRpYWwiOnRydWUsInZhbHVlIjoiYzEwIn19fQ==";
 
 /// A response's challenges, as they are sent and as they are meant.
-pub struct Form {
+pub(crate) struct Form {
     pub name: &'static str,
     /// The `WWW-Authenticate` fields.
     pub fields: Vec<String>,
@@ -23,11 +24,11 @@ pub struct Form {
     pub meant: Vec<Meant>,
 }
 
-pub type Meant = (&'static str, Vec<(&'static str, &'static str)>);
+pub(crate) type Meant = (&'static str, Vec<(&'static str, &'static str)>);
 
 impl Form {
     /// The same with all challenges in one field, as proxies and clients join them (RFC 9110, section 5.3).
-    pub fn joined(&self) -> Vec<String> {
+    pub(crate) fn joined(&self) -> Vec<String> {
         vec![self.fields.join(", ")]
     }
 }
@@ -56,7 +57,7 @@ fn entra(claims: &str) -> Challenge {
 }
 
 /// What `style: both` sends is "Entra, then RFC 9470"; the other way round shows why. Bare ones come from the typed builder; those with a [`Reason`] go through [`Denial`], which sets the error.
-pub fn all() -> Vec<Form> {
+pub(crate) fn all() -> Vec<Form> {
     let resource = || Challenge::bearer().realm(R).resource_metadata(METADATA);
     let bare = |name, challenges: &[Challenge], meant| Form {
         name,

@@ -10,10 +10,10 @@ use fourleg_tests::warm;
 use serde_json::{Value, json};
 
 const ISSUER: &str = "https://idp.clients.example/agents";
-pub const RESOURCE: &str = "https://tools.clients.example/mcp";
+pub(crate) const RESOURCE: &str = "https://tools.clients.example/mcp";
 
 /// Everything that runs.
-pub struct World {
+pub(crate) struct World {
     idp: IdentityProvider,
     tools: McpServer,
     gateway: RunningEnvoy,
@@ -22,7 +22,7 @@ pub struct World {
 impl World {
     /// With claim-challenge in this style, which wants one more scope for `list_reports` and a stronger sign-in for
     /// `delete_file`.
-    pub fn start(style: &str) -> Self {
+    pub(crate) fn start(style: &str) -> Self {
         let idp = IdentityProvider::builder()
             .issuer(ISSUER)
             .open_registration(["tools:read", "tools:report", "step-up:mfa"])
@@ -65,7 +65,7 @@ impl World {
     }
 
     /// What a client must be told: one URL, where the browser returns to, and how names are resolved.
-    pub fn entrance(&self) -> Value {
+    pub(crate) fn entrance(&self) -> Value {
         json!({
             "server": RESOURCE,
             "redirect_uri": "http://127.0.0.1/callback",
@@ -77,19 +77,19 @@ impl World {
     }
 
     /// The values of a parameter in every request that came to the authorization endpoint, in order.
-    pub fn asked(&self, name: &str) -> Vec<Option<String>> {
+    pub(crate) fn asked(&self, name: &str) -> Vec<Option<String>> {
         let value =
             |request: Vec<(String, String)>| request.into_iter().find(|(n, _)| n == name).map(|(_, value)| value);
         self.idp.authorizations().into_iter().map(value).collect()
     }
 
     /// How many clients have registered themselves.
-    pub fn registrations(&self) -> usize {
+    pub(crate) fn registrations(&self) -> usize {
         self.idp.requests_to(Endpoint::Registration)
     }
 
     /// The tools that ran.
-    pub fn called(&self) -> Vec<String> {
+    pub(crate) fn called(&self) -> Vec<String> {
         self.tools.called()
     }
 }

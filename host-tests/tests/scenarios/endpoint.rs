@@ -10,30 +10,30 @@ use serde_json::{Value, json};
 
 /// Clones are the same host.
 #[derive(Clone, Default)]
-pub struct Endpoint {
+pub(crate) struct Endpoint {
     replies: Arc<Mutex<BTreeMap<String, Reply>>>,
     asked: Arc<Mutex<Vec<String>>>,
 }
 
 impl Endpoint {
     /// Answers this at `path` from now on; 404 at all others.
-    pub fn says(&self, path: &str, reply: impl Into<Reply>) -> &Self {
+    pub(crate) fn says(&self, path: &str, reply: impl Into<Reply>) -> &Self {
         self.replies.lock().unwrap().insert(path.to_owned(), reply.into());
         self
     }
 
     /// Authority and path of every request so far.
-    pub fn asked(&self) -> Vec<String> {
+    pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
     }
 
     /// How many requests so far had this authority and path.
-    pub fn count(&self, url: &str) -> usize {
+    pub(crate) fn count(&self, url: &str) -> usize {
         self.asked().iter().filter(|asked| *asked == url).count()
     }
 
     /// What was asked, each once, in the order of the first time.
-    pub fn first_asked(&self) -> Vec<String> {
+    pub(crate) fn first_asked(&self) -> Vec<String> {
         let mut seen: Vec<String> = Vec::new();
         for url in self.asked() {
             if !seen.contains(&url) {
@@ -44,7 +44,7 @@ impl Endpoint {
     }
 
     /// The handler of a cluster.
-    pub fn handler(&self) -> impl Fn(&Request) -> Reply + Send + Sync + 'static {
+    pub(crate) fn handler(&self) -> impl Fn(&Request) -> Reply + Send + Sync + 'static {
         let endpoint = self.clone();
         move |request| {
             assert_eq!(request.method, "GET");
@@ -59,7 +59,7 @@ impl Endpoint {
 }
 
 /// The metadata of an authorization server (RFC 8414 §2).
-pub fn metadata(issuer: &str, jwks_uri: &str) -> Response {
+pub(crate) fn metadata(issuer: &str, jwks_uri: &str) -> Response {
     let document = json!({
         "issuer": issuer, "jwks_uri": jwks_uri, "authorization_endpoint": format!("{issuer}/authorize"),
         "token_endpoint": format!("{issuer}/token"), "response_types_supported": ["code"],
@@ -68,6 +68,6 @@ pub fn metadata(issuer: &str, jwks_uri: &str) -> Response {
 }
 
 /// A set of keys as an answer.
-pub fn keys(set: &Value) -> Response {
+pub(crate) fn keys(set: &Value) -> Response {
     Response::json(200, set)
 }

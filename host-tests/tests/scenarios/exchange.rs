@@ -6,7 +6,7 @@ mod faults;
 mod flows;
 mod keeping;
 mod profiles;
-pub mod provider;
+pub(crate) mod provider;
 mod proxy_client;
 mod refusals;
 mod requests;

@@ -13,19 +13,19 @@ use fourleg_tests::warm;
 use serde_json::{Value, json};
 
 /// The resource.
-pub const R: &str = "https://mcp.example.com/mcp";
+pub(crate) const R: &str = "https://mcp.example.com/mcp";
 
 /// The issuer.
-pub const I: &str = "https://as.example.com/t1";
+pub(crate) const I: &str = "https://as.example.com/t1";
 
 /// The public keys of the issuer, one for each algorithm.
-pub fn public_keys() -> Value {
+pub(crate) fn public_keys() -> Value {
     jwks(Algorithm::ALL.map(key))
 }
 
 /// audience-validation for `R` alone, with inline keys: `tools:read` is needed, for POST on /mcp/admin `tools:admin` too, and
 /// GET /healthz is public.
-pub fn config() -> Value {
+pub(crate) fn config() -> Value {
     json!({
         "issuers": [{
             "issuer": I,
@@ -47,19 +47,19 @@ pub fn config() -> Value {
 }
 
 /// A gateway with audience-validation alone.
-pub fn gateway(config: Value) -> Gateway {
+pub(crate) fn gateway(config: Value) -> Gateway {
     Gateway::chain([plugin("audience_validation", config)])
 }
 
 /// The standard gateway, serving.
-pub fn serve(runner: &dyn Runner) -> Box<dyn Running> {
+pub(crate) fn serve(runner: &dyn Runner) -> Box<dyn Running> {
     runner.start(gateway(config())).unwrap()
 }
 
 /// Variants of a configuration that only the policy tells apart: all of them on wasmtime, and the first `few` on Envoy, where
 /// each is a gateway of its own. For what the native tables of the plugins (`tests/decisions`) decide as well, and for nothing
 /// that only the proxy can show.
-pub fn representative<T>(
+pub(crate) fn representative<T>(
     runner: &dyn Runner,
     few: usize,
     variants: impl IntoIterator<Item = T>,
@@ -68,17 +68,17 @@ pub fn representative<T>(
 }
 
 /// A good token for `R` with the scope `tools:read`, by the gateway's clock.
-pub fn good(gateway: &dyn Running) -> Token {
+pub(crate) fn good(gateway: &dyn Running) -> Token {
     Mint::new(I, R).at(gateway.now()).access_token().scope("tools:read")
 }
 
 /// `token` of a filter behind [`behind_jwt_authn`].
-pub fn of_jwt_authn() -> Value {
+pub(crate) fn of_jwt_authn() -> Value {
     json!({"source": "jwt_authn", "payload_key": "payload", "payload_header": "x-payload", "resource": R})
 }
 
 /// Envoy with its own `jwt_authn`, and one of our filters behind it.
-pub fn behind_jwt_authn(name: &str, config: &Value, upstream: SocketAddr) -> RunningEnvoy {
+pub(crate) fn behind_jwt_authn(name: &str, config: &Value, upstream: SocketAddr) -> RunningEnvoy {
     let provider = json!({
         "issuer": I, "local_jwks": {"inline_string": public_keys().to_string()}, "forward": true,
         "forward_payload_header": "x-payload", "payload_in_metadata": "payload",
@@ -96,7 +96,7 @@ pub fn behind_jwt_authn(name: &str, config: &Value, upstream: SocketAddr) -> Run
 }
 
 /// Sends a request without body.
-pub fn send(envoy: &RunningEnvoy, request: Request) -> WireResponse {
+pub(crate) fn send(envoy: &RunningEnvoy, request: Request) -> WireResponse {
     let Request { method, path, authority, headers, .. } = request;
     let wire = WireRequest { method, path, authority, headers, ..WireRequest::default() };
     raw_client::send(envoy.address(), &wire, Duration::from_secs(10)).unwrap()

@@ -21,19 +21,19 @@ use serde_json::{Value, json};
 use crate::fixture::R;
 
 /// The issuer.
-pub const ISSUER: &str = "https://idp.example/agents";
+pub(crate) const ISSUER: &str = "https://idp.example/agents";
 
 /// What `R` shows of itself when it asks. The slash and the percent sign try the encoding (TEX-24).
-pub const SECRET: &str = "t0%0ls/+ \u{e9}";
+pub(crate) const SECRET: &str = "t0%0ls/+ \u{e9}";
 
 /// An identity provider where `R` may ask, with tokens of this form.
-pub fn identity_provider(form: TokenForm) -> Arc<IdentityProvider> {
+pub(crate) fn identity_provider(form: TokenForm) -> Arc<IdentityProvider> {
     let tools = Client::confidential("tools:1", SECRET).serves([R, "https://mcp.example.com/other"]);
     Arc::new(IdentityProvider::builder().issuer(ISSUER).token_form(form).register(tools).start().unwrap())
 }
 
 /// The cluster of an identity provider.
-pub fn asking(idp: &Arc<IdentityProvider>) -> impl Fn(&Request) -> Reply + Send + Sync + 'static {
+pub(crate) fn asking(idp: &Arc<IdentityProvider>) -> impl Fn(&Request) -> Reply + Send + Sync + 'static {
     let idp = Arc::clone(idp);
     move |request| {
         let Request { method, path, authority, headers, chunks, .. } = request.clone();
@@ -44,7 +44,7 @@ pub fn asking(idp: &Arc<IdentityProvider>) -> impl Fn(&Request) -> Reply + Send 
 }
 
 /// Asks there, as the client of [`identity_provider`].
-pub fn source(more: Value) -> Value {
+pub(crate) fn source(more: Value) -> Value {
     let mut source = json!({
         "source": "introspection", "cluster": "idp", "introspection_endpoint": format!("{ISSUER}/introspect"), "issuer": ISSUER,
         "client_auth": {"method": "client_secret_basic", "client_id": "tools:1", "client_secret": SECRET},

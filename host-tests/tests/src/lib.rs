@@ -3,6 +3,16 @@
 //! `scenarios!` turns each function over a [`Runner`](fourleg_harness::Runner) into two tests, so that the emulator is
 //! certified by the real thing, scenario by scenario. `cargo xtask test --no-envoy` leaves out those named `on_envoy`.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    reason = "what goes wrong here fails the test that uses it, at once"
+)]
+
 pub mod foreign;
 pub mod warm;
 

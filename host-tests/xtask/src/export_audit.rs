@@ -30,7 +30,7 @@ const EXPORTS: [&str; 14] = [
 ///
 /// # Errors
 /// Names each export that is missing, and each that is too many.
-pub fn check(name: &str, module: &[u8]) -> Result<()> {
+pub(crate) fn check(name: &str, module: &[u8]) -> Result<()> {
     let mut found = BTreeSet::new();
     for payload in Parser::new(0).parse_all(module) {
         let Payload::ExportSection(exports) = payload.with_context(|| format!("{name} is no wasm module"))? else {

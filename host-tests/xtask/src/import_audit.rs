@@ -69,7 +69,7 @@ const WASI: &[&str] = &[
 ///
 /// # Errors
 /// Names each import that Envoy does not offer.
-pub fn check(name: &str, module: &[u8]) -> Result<()> {
+pub(crate) fn check(name: &str, module: &[u8]) -> Result<()> {
     let mut foreign = Vec::new();
     for payload in Parser::new(0).parse_all(module) {
         let Payload::ImportSection(imports) = payload.with_context(|| format!("{name} is no wasm module"))? else {

@@ -14,7 +14,7 @@ use crate::{
 ///
 /// # Errors
 /// If anything is found.
-pub fn run_all(root: &Path, choice: Choice) -> Result<()> {
+pub(crate) fn run_all(root: &Path, choice: Choice) -> Result<()> {
     let cargo = Cargo::host(root);
     say("cargo fmt --check");
     cargo.run(&["fmt", "--all", "--check"])?;

@@ -17,7 +17,7 @@ const PROBE: &str = "driver-probe";
 ///
 /// # Errors
 /// If plugins/ cannot be read.
-pub fn filters(root: &Path) -> Result<Vec<String>> {
+pub(crate) fn filters(root: &Path) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs::read_dir(root.join("plugins")).context("cannot read plugins/")? {
         let entry = entry?;
@@ -33,7 +33,7 @@ pub fn filters(root: &Path) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// If plugins/ cannot be read.
-pub fn crates(root: &Path) -> Result<Vec<String>> {
+pub(crate) fn crates(root: &Path) -> Result<Vec<String>> {
     let mut names = filters(root)?;
     names.push(PROBE.to_owned());
     Ok(names)
@@ -43,7 +43,7 @@ pub fn crates(root: &Path) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// If the build fails, or a module imports what Envoy does not offer or exports another set of callbacks than the driver's.
-pub fn build(root: &Path, choice: Choice, crates: &[String]) -> Result<()> {
+pub(crate) fn build(root: &Path, choice: Choice, crates: &[String]) -> Result<()> {
     let toolchain = WasmToolchain::find(root, choice)?;
     say("building the filters for wasm32-wasip1");
     let mut command = toolchain.cargo(root, "build");

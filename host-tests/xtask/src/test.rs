@@ -16,7 +16,7 @@ use crate::{
 };
 
 /// What a test run does without, by the names of the tests.
-pub struct LeftOut {
+pub(crate) struct LeftOut {
     pub no_envoy: bool,
     pub no_parsers: bool,
 }
@@ -39,7 +39,7 @@ const SLOWEST: usize = 10;
 ///
 /// # Errors
 /// If something cannot be built, or a test fails.
-pub fn test(root: &Path, choice: Choice, left_out: &LeftOut, filter: Option<&str>) -> Result<()> {
+pub(crate) fn test(root: &Path, choice: Choice, left_out: &LeftOut, filter: Option<&str>) -> Result<()> {
     let mut times = Times::default();
     times.part("building the filters", || modules::build(root, choice, &modules::crates(root)?))?;
     let cargo = Cargo::host(root);

@@ -13,11 +13,11 @@ use clap::ValueEnum;
 
 use crate::command::{Cargo, run, say};
 
-pub const TARGET: &str = "wasm32-wasip1";
+pub(crate) const TARGET: &str = "wasm32-wasip1";
 
 /// Which toolchain to take.
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Choice {
+pub(crate) enum Choice {
     /// The installed target, else rustup's, else Debian's packages.
     Auto,
     /// The target of the toolchain in use, added by rustup where it is missing.
@@ -28,7 +28,7 @@ pub enum Choice {
 
 /// A toolchain that builds for wasm32-wasip1.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum WasmToolchain {
+pub(crate) enum WasmToolchain {
     /// The one that runs this task has the target.
     Installed,
     /// Debian's packages beside it.
@@ -47,7 +47,7 @@ impl WasmToolchain {
     ///
     /// # Errors
     /// If none can be had; the message says what to type.
-    pub fn find(root: &Path, choice: Choice) -> Result<Self> {
+    pub(crate) fn find(root: &Path, choice: Choice) -> Result<Self> {
         if choice != Choice::Debian {
             if target_is_installed(root)? {
                 say("wasm toolchain: the installed target wasm32-wasip1");
@@ -69,7 +69,7 @@ impl WasmToolchain {
     }
 
     /// A cargo command for the wasm target: `subcommand` with its target and toolchain arguments.
-    pub fn cargo(self, root: &Path, subcommand: &str) -> Command {
+    pub(crate) fn cargo(self, root: &Path, subcommand: &str) -> Command {
         // Its own folder: another compiler's files beside the host's would be rebuilt on every change of side.
         let target_dir = root.join("target").join(match self {
             Self::Installed => "wasm-build",
@@ -107,7 +107,7 @@ impl WasmToolchain {
     }
 
     /// Where the built modules lie, for a profile.
-    pub fn output(self, root: &Path, profile: &str) -> std::path::PathBuf {
+    pub(crate) fn output(self, root: &Path, profile: &str) -> std::path::PathBuf {
         let folder = match self {
             Self::Installed => "wasm-build",
             Self::Debian => "wasm-build-debian",

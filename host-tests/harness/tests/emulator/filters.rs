@@ -73,17 +73,17 @@ const PRELUDE: &str = r#"
 "#;
 
 /// A filter with these callbacks. In the source `{{text}}` stands for the address and the size of that text.
-pub fn filter(callbacks: &str) -> Plugin {
+pub(super) fn filter(callbacks: &str) -> Plugin {
     named("filter", callbacks)
 }
 
 /// The same with a name, for logs of several.
-pub fn named(name: &str, callbacks: &str) -> Plugin {
+pub(super) fn named(name: &str, callbacks: &str) -> Plugin {
     module(name, &format!("{PRELUDE}\n{callbacks}"))
 }
 
 /// A module without the prelude.
-pub fn module(name: &str, source: &str) -> Plugin {
+pub(super) fn module(name: &str, source: &str) -> Plugin {
     plugin_raw(name, "{}").file(write(&assemble(source)))
 }
 
@@ -139,13 +139,13 @@ fn write(source: &str) -> PathBuf {
 }
 
 /// Keeps only what filters logged, without level and name.
-pub fn said(logs: &[String]) -> Vec<String> {
+pub(super) fn said(logs: &[String]) -> Vec<String> {
     logs.iter()
         .filter_map(|line| line.split_once("wasm log ")?.1.split_once(": ").map(|(_, text)| text.to_owned()))
         .collect()
 }
 
 /// The same with the filter's name before each line.
-pub fn said_by(logs: &[String]) -> Vec<String> {
+pub(super) fn said_by(logs: &[String]) -> Vec<String> {
     logs.iter().filter_map(|line| line.split_once("wasm log ").map(|(_, text)| text.to_owned())).collect()
 }

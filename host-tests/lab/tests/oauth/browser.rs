@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 
 use super::form_client::{TIMEOUT, json as answer, part, post};
 
-pub const FILES: &str = "https://files.example/mcp";
-pub const CALENDAR: &str = "https://calendar.example/mcp";
-pub const CALLBACK: &str = "http://127.0.0.1:7777/callback";
+pub(crate) const FILES: &str = "https://files.example/mcp";
+pub(crate) const CALENDAR: &str = "https://calendar.example/mcp";
+pub(crate) const CALLBACK: &str = "http://127.0.0.1:7777/callback";
 /// RFC 7636, appendix B.
-pub const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
-pub const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
+pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(crate) const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
-pub fn start() -> IdentityProvider {
+pub(crate) fn start() -> IdentityProvider {
     IdentityProvider::builder()
         .issuer("https://idp.example/agents")
         .register(Client::public("agent-1").redirect_uri(CALLBACK).scopes(["files:read"]))
@@ -34,19 +34,19 @@ pub fn start() -> IdentityProvider {
         .unwrap()
 }
 
-pub fn alice() -> User {
+pub(crate) fn alice() -> User {
     User::new("alice").reaches(["urn:pwd"])
 }
 
 /// Access to one file, with these actions.
-pub fn file(name: &str, actions: &[&str]) -> Value {
+pub(crate) fn file(name: &str, actions: &[&str]) -> Value {
     json!({"type": "file_access", "actions": actions, "identifier": name})
 }
 
-pub type Pairs<'a> = Vec<(&'a str, &'a str)>;
+pub(crate) type Pairs<'a> = Vec<(&'a str, &'a str)>;
 
 /// A request of agent-1 that is granted.
-pub fn good<'a>() -> Pairs<'a> {
+pub(crate) fn good<'a>() -> Pairs<'a> {
     vec![
         ("response_type", "code"),
         ("client_id", "agent-1"),
@@ -60,17 +60,17 @@ pub fn good<'a>() -> Pairs<'a> {
 }
 
 /// The good request, in which `name` has another value, or none.
-pub fn with<'a>(name: &'a str, value: Option<&'a str>) -> Pairs<'a> {
+pub(crate) fn with<'a>(name: &'a str, value: Option<&'a str>) -> Pairs<'a> {
     let mut pairs: Pairs<'_> = good().into_iter().filter(|(n, _)| *n != name).collect();
     pairs.extend(value.map(|value| (name, value)));
     pairs
 }
 
-pub fn push(idp: &IdentityProvider, fields: &[Field], pairs: &[(&str, &str)]) -> WireResponse {
+pub(crate) fn push(idp: &IdentityProvider, fields: &[Field], pairs: &[(&str, &str)]) -> WireResponse {
     post(idp.address(), &idp.pushed_authorization_request_endpoint(), fields, pairs)
 }
 
-pub fn request_uri(response: &WireResponse) -> String {
+pub(crate) fn request_uri(response: &WireResponse) -> String {
     assert_eq!(response.status, 201, "{}", response.text());
     assert_eq!(response.header("cache-control").as_deref(), Some("no-cache, no-store"));
     let answer = answer(response);
@@ -78,13 +78,13 @@ pub fn request_uri(response: &WireResponse) -> String {
     answer["request_uri"].as_str().unwrap().to_owned()
 }
 
-pub fn open(idp: &IdentityProvider, pairs: &[(&str, &str)]) -> WireResponse {
+pub(crate) fn open(idp: &IdentityProvider, pairs: &[(&str, &str)]) -> WireResponse {
     let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(pairs).finish();
     raw_client::get(idp.address(), &format!("/agents/authorize?{query}"), TIMEOUT).unwrap()
 }
 
 /// A parameter with which the browser is sent back.
-pub fn returned(response: &WireResponse, name: &str) -> Option<String> {
+pub(crate) fn returned(response: &WireResponse, name: &str) -> Option<String> {
     assert_eq!(response.status, 303, "{}", response.text());
     let location = response.header("location").unwrap();
     let (to, query) = location.split_once('?').unwrap();
@@ -93,7 +93,7 @@ pub fn returned(response: &WireResponse, name: &str) -> Option<String> {
 }
 
 /// The good request with these details, by the browser or pushed before.
-pub fn ask(idp: &IdentityProvider, details: &Value, is_pushed: bool) -> WireResponse {
+pub(crate) fn ask(idp: &IdentityProvider, details: &Value, is_pushed: bool) -> WireResponse {
     let details = details.to_string();
     let asked = with("authorization_details", Some(&details));
     if is_pushed {
@@ -104,7 +104,7 @@ pub fn ask(idp: &IdentityProvider, details: &Value, is_pushed: bool) -> WireResp
     }
 }
 
-pub fn redeem(idp: &IdentityProvider, code: &str, more: &[(&str, &str)]) -> WireResponse {
+pub(crate) fn redeem(idp: &IdentityProvider, code: &str, more: &[(&str, &str)]) -> WireResponse {
     let form = [
         ("grant_type", "authorization_code"),
         ("client_id", "agent-1"),
@@ -116,12 +116,12 @@ pub fn redeem(idp: &IdentityProvider, code: &str, more: &[(&str, &str)]) -> Wire
 }
 
 /// The answer of the token endpoint to what the browser brought back.
-pub fn token(idp: &IdentityProvider, response: &WireResponse, more: &[(&str, &str)]) -> Value {
+pub(crate) fn token(idp: &IdentityProvider, response: &WireResponse, more: &[(&str, &str)]) -> Value {
     let answered = redeem(idp, &returned(response, "code").unwrap(), more);
     assert_eq!(answered.status, 200, "{}", answered.text());
     answer(&answered)
 }
 
-pub fn claims(answer: &Value) -> Value {
+pub(crate) fn claims(answer: &Value) -> Value {
     part(answer["access_token"].as_str().unwrap(), 1)
 }

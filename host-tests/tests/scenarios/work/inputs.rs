@@ -4,7 +4,7 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use fourleg_harness::Request;
 
 /// A way to make a request as large as one likes.
-pub struct Input {
+pub(super) struct Input {
     pub name: &'static str,
     /// Adds so many bytes, roughly, to a request.
     pub make: Box<dyn Fn(Request, usize) -> Request>,
@@ -65,7 +65,7 @@ fn repeated(name: &'static str, field: &'static str, text: &'static str) -> Inpu
 }
 
 /// Paths, queries and header fields.
-pub fn of_heads() -> Vec<Input> {
+pub(super) fn of_heads() -> Vec<Input> {
     vec![
         path("a long path", "a"),
         path("a path of many segments", "a/"),
@@ -118,7 +118,7 @@ fn encoded(text: &str) -> String {
 }
 
 /// Tokens that nobody signed.
-pub fn of_tokens() -> Vec<Input> {
+pub(super) fn of_tokens() -> Vec<Input> {
     let with_payload =
         |text: String| format!("{}.{}.AAAA", encoded(r#"{"alg":"RS256","typ":"at+jwt"}"#), encoded(&text));
     let members = |size: usize| each(size, |number| format!(",\"m{number}\":{number}")).collect::<String>();
@@ -167,7 +167,7 @@ fn call(arguments: &str) -> String {
 }
 
 /// Bodies of each form.
-pub fn of_bodies() -> Vec<Input> {
+pub(super) fn of_bodies() -> Vec<Input> {
     const FORM: &str = "application/x-www-form-urlencoded";
     let batch = |message: &'static str| {
         move |size: usize| format!("[{}]", of(&format!("{message},"), size).trim_end_matches(','))

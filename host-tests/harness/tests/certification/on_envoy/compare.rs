@@ -61,7 +61,7 @@ fn fields(lead: &str, fields: &[(Vec<u8>, Vec<u8>)]) -> Vec<String> {
 }
 
 /// What filters logged, after their names; what no two worlds can have in common is left out.
-pub fn logged(logs: &[String]) -> Vec<String> {
+pub(super) fn logged(logs: &[String]) -> Vec<String> {
     logs.iter()
         .filter_map(|line| line.split_once("wasm log "))
         .filter_map(|(_, line)| {
@@ -79,7 +79,7 @@ pub fn logged(logs: &[String]) -> Vec<String> {
 }
 
 /// Fails with the differences, if the two worlds do not say the same of these requests.
-pub fn certify(gateway: impl Fn() -> Gateway, requests: Vec<Request>) {
+pub(super) fn certify(gateway: impl Fn() -> Gateway, requests: Vec<Request>) {
     let emulated = tell(&Wasmtime::default(), gateway(), &requests);
     let real = tell(&Envoy::default(), gateway(), &requests);
     let mut report = String::new();

@@ -5,7 +5,7 @@ use fourleg_harness::{Gateway, Plugin, Protocol, Reply, Request, Response, get, 
 use crate::on_envoy::{compare::certify, filters};
 
 /// In every callback: says which it is and what every map and buffer answers.
-pub fn observer(name: &str, on_headers: u32, on_body: &str) -> Plugin {
+pub(super) fn observer(name: &str, on_headers: u32, on_body: &str) -> Plugin {
     filters::named(
         name,
         &format!(

@@ -23,8 +23,8 @@ use serde_json::{Value, json};
 
 const ISSUER: &str = "https://idp.example/realms/agents";
 const RESOURCE: &str = "https://tools.example/mcp";
-pub const HOST: &str = "tools.example";
-pub const PATH: &str = "/mcp";
+pub(crate) const HOST: &str = "tools.example";
+pub(crate) const PATH: &str = "/mcp";
 
 /// How many verified tokens audience-validation remembers by default. jwt_authn gets a cache of the same size.
 const CACHE_ENTRIES: usize = 4096;
@@ -34,9 +34,9 @@ const CACHE_ENTRIES: usize = 4096;
 /// To sign a token takes longer than to verify it, so there cannot be one for every request: they are sent in turn, and
 /// each comes again only after all others. A cache that drops what is oldest or least used has then dropped it each
 /// time, and one that drops at random nearly each time. Whether it was so is checked by the cache's own metrics.
-pub const POOL: usize = 4 * CACHE_ENTRIES;
+pub(crate) const POOL: usize = 4 * CACHE_ENTRIES;
 /// The same for `--quick`.
-pub const SMALL_POOL: usize = CACHE_ENTRIES + CACHE_ENTRIES / 4;
+pub(crate) const SMALL_POOL: usize = CACHE_ENTRIES + CACHE_ENTRIES / 4;
 
 /// Longer than any run.
 const TOKENS_LIVE: u64 = 24 * 60 * 60;
@@ -44,14 +44,14 @@ const TOKENS_LIVE: u64 = 24 * 60 * 60;
 const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The modules that are measured.
-pub struct Modules {
+pub(crate) struct Modules {
     pub audience_validation: PathBuf,
     nothing: PathBuf,
 }
 
 impl Modules {
     /// The filter as built, and the one that does nothing, written below `directory`.
-    pub fn prepare(audience_validation: PathBuf, directory: &Path) -> Result<Self> {
+    pub(crate) fn prepare(audience_validation: PathBuf, directory: &Path) -> Result<Self> {
         ensure!(audience_validation.exists(), "{} is missing: type `cargo xtask build`", audience_validation.display());
         fs::create_dir_all(directory)?;
         let nothing = directory.join("nothing.wasm");
@@ -74,7 +74,7 @@ const NOTHING: &str = r#"(module
 
 /// What stands in the gateway, and what it gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// No filter: the measure of everything.
     Bare,
     /// A Wasm filter that does nothing: what no Wasm filter can do without.
@@ -90,7 +90,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    pub const ALL: [Self; 6] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::Bare,
         Self::WasmNothing,
         Self::JwtAuthn,
@@ -99,7 +99,7 @@ impl Kind {
         Self::AudienceRepeated,
     ];
 
-    pub const fn name(self) -> &'static str {
+    pub(crate) const fn name(self) -> &'static str {
         match self {
             Self::Bare => "bare Envoy",
             Self::WasmNothing => "a Wasm filter that does nothing",
@@ -111,7 +111,7 @@ impl Kind {
     }
 
     /// Its name in the JSON file.
-    pub const fn id(self) -> &'static str {
+    pub(crate) const fn id(self) -> &'static str {
         match self {
             Self::Bare => "bare",
             Self::WasmNothing => "wasm_nothing",
@@ -123,7 +123,7 @@ impl Kind {
     }
 
     /// The case of jwt_authn that does the same work.
-    pub const fn rival(self) -> Option<Self> {
+    pub(crate) const fn rival(self) -> Option<Self> {
         match self {
             Self::AudienceNew => Some(Self::JwtAuthn),
             Self::AudienceRepeated => Some(Self::JwtAuthnCached),
@@ -210,7 +210,7 @@ fn bearer(token: &str) -> Result<HeaderValue> {
 }
 
 /// The tokens of one algorithm, as the values of `Authorization`.
-pub struct Pool {
+pub(crate) struct Pool {
     algorithm: Algorithm,
     different: Rc<[HeaderValue]>,
     repeated: HeaderValue,
@@ -221,7 +221,7 @@ pub struct Pool {
 
 impl Pool {
     /// Signs on every core: with RS256 a token takes 2 ms.
-    pub fn sign(algorithm: Algorithm, size: usize) -> Result<Self> {
+    pub(crate) fn sign(algorithm: Algorithm, size: usize) -> Result<Self> {
         let mint = Mint::new(ISSUER, RESOURCE);
         let good = || token(&mint).sign_with(key(algorithm));
         let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -249,7 +249,7 @@ impl Pool {
         })
     }
 
-    pub fn algorithm_name(&self) -> &'static str {
+    pub(crate) fn algorithm_name(&self) -> &'static str {
         self.algorithm.name()
     }
 }
@@ -264,7 +264,7 @@ fn changed(token: &str) -> Result<String> {
 }
 
 /// The tokens in the order in which one case sends them, without end.
-pub struct Tokens {
+pub(crate) struct Tokens {
     values: Rc<[HeaderValue]>,
     sent: Cell<usize>,
 }
@@ -274,7 +274,7 @@ impl Tokens {
         Rc::new(Self { values, sent: Cell::new(0) })
     }
 
-    pub fn next(&self) -> HeaderValue {
+    pub(crate) fn next(&self) -> HeaderValue {
         let sent = self.sent.get();
         self.sent.set(sent.wrapping_add(1));
         let at = sent.checked_rem(self.values.len()).unwrap_or_default();
@@ -283,7 +283,7 @@ impl Tokens {
 }
 
 /// One case, running.
-pub struct Subject<'a> {
+pub(crate) struct Subject<'a> {
     pub kind: Kind,
     pub pool: &'a Pool,
     pub tokens: Rc<Tokens>,
@@ -293,7 +293,7 @@ pub struct Subject<'a> {
 }
 
 impl<'a> Subject<'a> {
-    pub fn start(binary: &EnvoyBinary, modules: &Modules, kind: Kind, pool: &'a Pool) -> Result<Self> {
+    pub(crate) fn start(binary: &EnvoyBinary, modules: &Modules, kind: Kind, pool: &'a Pool) -> Result<Self> {
         let config = Config::Json(kind.bootstrap(modules, pool.algorithm).to_json());
         let envoy = launch(binary, &config, 1).with_context(|| kind.name())?;
         // The launcher lets filters log everything, which costs time; an operator's Envoy is at its default.
@@ -313,20 +313,20 @@ impl<'a> Subject<'a> {
         Ok(Self { kind, pool, tokens, envoy, before: Cell::new((0, None)) })
     }
 
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         format!("{}, {}", self.pool.algorithm_name(), self.kind.name())
     }
 
-    pub fn address(&self) -> SocketAddr {
+    pub(crate) fn address(&self) -> SocketAddr {
         self.envoy.address()
     }
 
-    pub fn process(&self) -> u32 {
+    pub(crate) fn process(&self) -> u32 {
         self.envoy.id()
     }
 
     /// The good token passes; forged ones do not, twice, so that no refusal is remembered as anything else.
-    pub fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         self.expect("the good token", &self.pool.repeated, 200)?;
         for forged in self.pool.forged.iter().cycle().take(4) {
             self.expect("a forged token", forged, if self.kind.looks_at_tokens() { 401 } else { 200 })?;
@@ -354,14 +354,14 @@ impl<'a> Subject<'a> {
     }
 
     /// What is sent from now on counts for [`Self::cache_share`].
-    pub fn start_to_count(&self) -> Result<()> {
+    pub(crate) fn start_to_count(&self) -> Result<()> {
         self.before.set((self.tokens.sent.get(), self.cache_hits()?));
         Ok(())
     }
 
     /// The share of requests since [`Self::start_to_count`] that a cache of verified tokens answered, by its own count;
     /// `None` if nothing counts that.
-    pub fn cache_share(&self) -> Result<Option<f64>> {
+    pub(crate) fn cache_share(&self) -> Result<Option<f64>> {
         let (sent_before, hits_before) = self.before.get();
         let sent = self.tokens.sent.get().saturating_sub(sent_before);
         let Some(hits) = self.cache_hits()? else { return Ok(None) };
@@ -370,7 +370,7 @@ impl<'a> Subject<'a> {
     }
 
     /// A run in which a cache knew the new tokens has measured something else than it says.
-    pub fn check_that_new_tokens_were_new(&self) -> Result<()> {
+    pub(crate) fn check_that_new_tokens_were_new(&self) -> Result<()> {
         if !self.kind.every_token_is_new() {
             return Ok(());
         }
@@ -384,7 +384,7 @@ impl<'a> Subject<'a> {
     }
 
     /// What the filters count themselves.
-    pub fn counters(&self) -> Result<BTreeMap<String, u64>> {
+    pub(crate) fn counters(&self) -> Result<BTreeMap<String, u64>> {
         let page = self.envoy.admin_get("/stats?usedonly&type=Counters")?.text();
         let of_a_filter = |name: &str| name.starts_with("wasmcustom.") || name.contains(".jwt_authn.");
         let counters = page.lines().filter_map(|line| {

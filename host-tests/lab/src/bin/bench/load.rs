@@ -36,7 +36,7 @@ use crate::{
 const LONGEST: Duration = Duration::from_secs(60);
 
 /// What was seen between warm-up and end.
-pub struct Measured {
+pub(crate) struct Measured {
     /// Of each answer, in nanoseconds.
     pub latency: Histogram<u64>,
     pub elapsed: Duration,
@@ -49,7 +49,7 @@ pub struct Measured {
 
 /// Loads a gateway. Only answers that came after `warm_up` count. `cpu` tells the processor time of Envoy and of this
 /// thread so far.
-pub fn run(
+pub(crate) fn run(
     address: SocketAddr,
     tokens: &Rc<Tokens>,
     connections: usize,

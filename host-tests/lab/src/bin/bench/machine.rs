@@ -10,14 +10,14 @@ use rustix::{
 
 /// The two cores that are used, by the kernel's number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cores {
+pub(crate) struct Cores {
     pub envoy: usize,
     pub load: usize,
 }
 
 impl Cores {
     /// Two cores on which this process may run; `None` if there is only one.
-    pub fn choose() -> Result<Option<Self>> {
+    pub(crate) fn choose() -> Result<Option<Self>> {
         let allowed = sched_getaffinity(None).context("the kernel does not tell the cores")?;
         let allowed: Vec<usize> = (0..CpuSet::MAX_CPU).filter(|core| allowed.is_set(*core)).collect();
         Ok(Self::of(&allowed, &|core| {
@@ -37,7 +37,7 @@ impl Cores {
 }
 
 /// Keeps every thread of a process on one core.
-pub fn pin_process(process: u32, core: usize) -> Result<()> {
+pub(crate) fn pin_process(process: u32, core: usize) -> Result<()> {
     for thread in threads(process)? {
         pin(Pid::from_raw(thread), core)?;
     }
@@ -45,7 +45,7 @@ pub fn pin_process(process: u32, core: usize) -> Result<()> {
 }
 
 /// Keeps the calling thread on one core.
-pub fn pin_this_thread(core: usize) -> Result<()> {
+pub(crate) fn pin_this_thread(core: usize) -> Result<()> {
     pin(None, core)
 }
 
@@ -63,7 +63,7 @@ fn threads(process: u32) -> Result<Vec<i32>> {
 
 /// What the scheduler gave, by its own account: more exact than the ticks of `times`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CpuTime {
+pub(crate) struct CpuTime {
     /// How long it ran.
     pub ran: Duration,
     /// How long it could have run, but its core did something else.
@@ -72,7 +72,7 @@ pub struct CpuTime {
 
 impl CpuTime {
     /// Of all threads of a process.
-    pub fn of_process(process: u32) -> Result<Self> {
+    pub(crate) fn of_process(process: u32) -> Result<Self> {
         let mut sum = Self::default();
         for thread in threads(process)? {
             let time = match Self::read(Path::new(&format!("/proc/{process}/task/{thread}/schedstat"))) {
@@ -87,7 +87,7 @@ impl CpuTime {
     }
 
     /// Of the calling thread.
-    pub fn of_this_thread() -> Result<Self> {
+    pub(crate) fn of_this_thread() -> Result<Self> {
         Self::read(Path::new("/proc/thread-self/schedstat"))
     }
 
@@ -103,7 +103,7 @@ impl CpuTime {
     }
 
     /// From an earlier reading to this one.
-    pub fn since(self, earlier: Self) -> Self {
+    pub(crate) fn since(self, earlier: Self) -> Self {
         Self { ran: self.ran.saturating_sub(earlier.ran), waited: self.waited.saturating_sub(earlier.waited) }
     }
 }
@@ -114,14 +114,14 @@ fn is_gone(error: &io::Error) -> bool {
 }
 
 /// Says that the machine does something else, before this adds to it.
-pub fn busy_before() -> Option<String> {
+pub(crate) fn busy_before() -> Option<String> {
     let load = fs::read_to_string("/proc/loadavg").ok()?;
     let load: f64 = load.split_whitespace().next()?.parse().ok()?;
     (load > 0.5).then(|| format!("the machine was busy before (load average {load}): absolute numbers are too low"))
 }
 
 /// The processor's name.
-pub fn processor() -> String {
+pub(crate) fn processor() -> String {
     let text = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = text.lines().find_map(|line| line.strip_prefix("model name")?.split_once(':'));
     name.map_or_else(|| std::env::consts::ARCH.to_owned(), |(_, name)| name.trim().to_owned())

@@ -27,7 +27,7 @@ const FULL: f64 = 0.95;
 
 /// One case in one round. Latency in microseconds, shares of the time as fractions.
 #[derive(Clone, Copy, Debug)]
-pub struct Sample {
+pub(crate) struct Sample {
     rate: f64,
     p50: f64,
     p99: f64,
@@ -42,7 +42,7 @@ pub struct Sample {
 
 impl Sample {
     /// From the measurement under full load and the one with one request at a time.
-    pub fn of(full: &Measured, alone: &Measured) -> Self {
+    pub(crate) fn of(full: &Measured, alone: &Measured) -> Self {
         let requests = full.latency.len() as f64;
         let share = |part: Duration| part.as_secs_f64() / full.elapsed.as_secs_f64();
         let at = |measured: &Measured, quantile| measured.latency.value_at_quantile(quantile) as f64 / 1e3;
@@ -73,7 +73,7 @@ impl Sample {
 }
 
 /// One case in all rounds.
-pub struct Case {
+pub(crate) struct Case {
     pub algorithm: &'static str,
     pub kind: Kind,
     pub token_bytes: usize,
@@ -85,7 +85,7 @@ pub struct Case {
 }
 
 impl Case {
-    pub fn new(subject: &Subject<'_>, samples: Vec<Sample>) -> Result<Self> {
+    pub(crate) fn new(subject: &Subject<'_>, samples: Vec<Sample>) -> Result<Self> {
         Ok(Self {
             algorithm: subject.pool.algorithm_name(),
             kind: subject.kind,
@@ -106,7 +106,7 @@ impl Case {
 }
 
 /// Everything that a run has found.
-pub struct Report {
+pub(crate) struct Report {
     pub plan: Plan,
     pub cores: Option<Cores>,
     pub envoy_version: String,
@@ -210,7 +210,7 @@ impl Report {
     }
 
     /// For people.
-    pub fn table(&self) -> String {
+    pub(crate) fn table(&self) -> String {
         let mut text = format!(
             "\nEnvoy {}, one worker; {} rounds, each case {} s under full load ({CONNECTIONS} connections) and {} s with one\n\
              request at a time; {}.\n\
@@ -306,7 +306,7 @@ impl Report {
     }
 
     /// Writes the JSON, in place of that of the last run.
-    pub fn write(&self, file: &Path) -> Result<()> {
+    pub(crate) fn write(&self, file: &Path) -> Result<()> {
         if let Some(directory) = file.parent() {
             fs::create_dir_all(directory)?;
         }
