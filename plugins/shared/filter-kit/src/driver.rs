@@ -17,7 +17,6 @@ use std::cell::RefCell;
 
 use oauth_core::time::UnixTime;
 
-use self::exports::Callbacks;
 use crate::{
     host::{self, Level},
     policy::Policy,
