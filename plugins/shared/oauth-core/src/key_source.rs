@@ -4,14 +4,18 @@
 
 use std::time::Duration;
 
-use crate::{jose::KeySet, time::UnixTime};
+use crate::{jose::KeySet, time::UnixTime, token_bucket::TokenBucket};
+
+/// So often an unknown key is looked for without a pause: one that was just invented must not make a new one wait.
+pub const MAX_LOOKUPS: u32 = 3;
 
 /// How often keys are fetched and how long they hold (`jwks.remote`, `jwks.discovery`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct KeySchedule {
     /// After a success the next fetch is due after this time.
     pub refresh: Duration,
-    /// After a failure the next fetch is due after this time; and an unknown key is looked for at most this often.
+    /// After a failure the next fetch is due after this time. Unknown keys are looked for [`MAX_LOOKUPS`] times at once, and
+    /// then once in this time.
     pub cooldown: Duration,
     /// Keys of the last success hold this long; then a failing endpoint means no keys.
     pub max_stale: Duration,
@@ -23,6 +27,16 @@ pub struct FetchedKeys {
     last_good: Option<(KeySet, UnixTime)>,
     last_failure: Option<UnixTime>,
     under_way: bool,
+    lookups: Lookups,
+}
+
+#[derive(Debug)]
+struct Lookups(TokenBucket);
+
+impl Default for Lookups {
+    fn default() -> Self {
+        Self(TokenBucket::new(MAX_LOOKUPS))
+    }
 }
 
 /// What can be said about an issuer's keys at one moment.
@@ -69,11 +83,11 @@ impl FetchedKeys {
         self.under_way
     }
 
-    /// Whether a fetch is on its way once this returns: because a token names a key that is not there (JWT-07). Not
-    /// within the cool-down of the last fetch, so that invented names cannot flood the endpoint.
+    /// Whether a fetch is on its way once this returns: because a token names a key that is not there (JWT-07). Their
+    /// number is bounded, so that invented names cannot flood the endpoint, and after a failure it is left alone.
     pub fn start_for_unknown_key(&mut self, schedule: KeySchedule, now: UnixTime) -> bool {
-        let last_end = self.last_good.as_ref().map(|(_, at)| *at).max(self.last_failure);
-        self.under_way |= last_end.is_none_or(|end| now.since(end) >= schedule.cooldown);
+        let failed_lately = self.last_failure.is_some_and(|failed| now.since(failed) < schedule.cooldown);
+        self.under_way = self.under_way || (!failed_lately && self.lookups.0.take(schedule.cooldown, now));
         self.under_way
     }
 
@@ -81,7 +95,7 @@ impl FetchedKeys {
     /// are other keys than before.
     pub fn succeeded(&mut self, keys: KeySet, now: UnixTime) -> bool {
         let changed = self.last_good.as_ref().is_none_or(|(before, _)| !before.is_same_as(&keys));
-        *self = Self { last_good: Some((keys, now)), last_failure: None, under_way: false };
+        (self.last_good, self.last_failure, self.under_way) = (Some((keys, now)), None, false);
         changed
     }
 
@@ -157,16 +171,29 @@ mod tests {
 
     /// JWT-07
     #[test]
-    fn an_unknown_key_starts_a_fetch_once_in_a_cool_down() {
+    fn unknown_keys_are_looked_for_three_times_and_then_once_in_a_cool_down() {
         let mut fetched = FetchedKeys::default();
         fetched.succeeded(keys(), at(0));
-        assert!(!fetched.start_for_unknown_key(SCHEDULE, at(9)));
-        assert!(fetched.start_for_unknown_key(SCHEDULE, at(10)));
-        fetched.failed(at(11));
-        assert!(!fetched.start_for_unknown_key(SCHEDULE, at(20)));
-        assert!(fetched.start_for_unknown_key(SCHEDULE, at(21)));
-        fetched.succeeded(keys(), at(22));
-        assert!(!fetched.start_for_unknown_key(SCHEDULE, at(31)));
+        for (now, starts) in
+            [(0, true), (0, true), (1, true), (9, false), (10, true), (19, false), (20, true), (29, false)]
+        {
+            assert_eq!(fetched.start_for_unknown_key(SCHEDULE, at(now)), starts, "{now}");
+            if starts {
+                assert!(fetched.start_for_unknown_key(SCHEDULE, at(now)), "it is on its way");
+                fetched.succeeded(keys(), at(now));
+            }
+        }
+    }
+
+    /// JWT-07
+    #[test]
+    fn after_a_failure_no_unknown_key_is_looked_for_within_the_cool_down() {
+        let mut fetched = FetchedKeys::default();
+        fetched.succeeded(keys(), at(0));
+        assert!(fetched.start_for_unknown_key(SCHEDULE, at(1)));
+        fetched.failed(at(1));
+        assert!(!fetched.start_for_unknown_key(SCHEDULE, at(10)));
+        assert!(fetched.start_for_unknown_key(SCHEDULE, at(11)));
     }
 
     #[test]

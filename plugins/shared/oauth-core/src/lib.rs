@@ -33,6 +33,7 @@ pub mod secret;
 pub mod step_up;
 pub mod time;
 pub mod token;
+pub mod token_bucket;
 pub mod token_exchange;
 pub mod token_kind;
 pub mod verified_claims;

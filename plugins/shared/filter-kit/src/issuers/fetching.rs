@@ -3,7 +3,13 @@
 
 use std::{collections::BTreeMap, time::Duration};
 
-use oauth_core::{discovery, https_url::HttpsUrl, jose::KeySet, key_source::FetchedKeys, time::UnixTime};
+use oauth_core::{
+    discovery,
+    https_url::HttpsUrl,
+    jose::{KeySet, SkippedKey, UnusableKey},
+    key_source::FetchedKeys,
+    time::UnixTime,
+};
 
 use crate::policy::{Callout, CalloutOutcome, Note};
 
@@ -87,10 +93,12 @@ impl Fetching {
         match body.and_then(|body| KeySet::parse(body).map_err(|error| error.to_string())) {
             Ok(set) => {
                 let mut notes = vec![Note::Info(format!("keys of {issuer}: {} usable", set.keys().len()))];
-                notes.extend(set.skipped().iter().map(|skipped| {
-                    Note::Warn(format!("keys of {issuer}: keys[{}] is not used: {}", skipped.index, skipped.reason))
-                }));
-                Told { keys_changed: self.keys.succeeded(set, now), notes }
+                let skipped: Vec<Note> = set.skipped().iter().map(|skipped| not_used(issuer, skipped)).collect();
+                let keys_changed = self.keys.succeeded(set, now);
+                if keys_changed {
+                    notes.extend(skipped);
+                }
+                Told { keys_changed, notes }
             }
             Err(why) => self.failed(issuer, &cluster, &why, now),
         }
@@ -121,6 +129,15 @@ impl Fetching {
         self.keys.failed(now);
         let note = format!("keys of {issuer} were not fetched by the cluster {cluster}: {why}");
         Told { notes: vec![Note::Warn(note)], keys_changed: false }
+    }
+}
+
+/// Sets hold keys for encryption beside those for signatures (RFC 7517 §4.2): that is nothing to look after.
+fn not_used(issuer: &str, skipped: &SkippedKey) -> Note {
+    let text = format!("keys of {issuer}: keys[{}] is not used: {}", skipped.index, skipped.reason);
+    match skipped.reason {
+        UnusableKey::UseNotSignature => Note::Info(text),
+        _ => Note::Warn(text),
     }
 }
 

@@ -15,8 +15,8 @@ pub const MAX_KEY_SET_BYTES: usize = 256 * 1024;
 /// The most keys that one set may list.
 pub const MAX_KEYS: usize = 100;
 
-/// How many keys one token may be tried against: each try costs a signature check.
-pub const MAX_TRIES: usize = 4;
+/// How many keys one token without `kid` may be tried against: each try costs a signature check.
+pub const MAX_TRIES: usize = 16;
 
 /// The usable public keys of one issuer.
 #[derive(Clone, Debug, Default)]
