@@ -212,3 +212,26 @@ fn a_stream_that_waits_for_another_worker_and_is_gone_is_not_resumed() {
     gateway.outcome(leader).allowed();
     assert!(gateway.outcome(gone).upstream.is_empty());
 }
+
+#[test]
+fn requests_that_wait_for_their_bodies_are_bounded() {
+    const MOST: usize = 512;
+    let read = json!({"read_body": {"limit": 10}});
+    let gateway = probe(json!({"/a": [read, allow()]})).start().unwrap();
+    let waiting: Vec<_> = (0..MOST).map(|_| gateway.open_with_body_to_come(post("/a"))).collect();
+    let over = gateway.open_with_body_to_come(post("/a"));
+    assert_eq!(gateway.outcome(over).denied_with(503).has_code("overloaded").header("retry-after"), "1");
+    // One whose body is there already takes no place, and one that ends, however it does, gives its own back.
+    gateway.stream_body(waiting[0], "abc", true);
+    gateway.outcome(waiting[0]).allowed();
+    gateway.reset(waiting[1]);
+    gateway.stream_body(waiting[2], "much too long a body", false);
+    gateway.outcome(waiting[2]).denied_with(413);
+    for _ in 0..3 {
+        let next = gateway.open_with_body_to_come(post("/a"));
+        assert!(matches!(gateway.state(next), StreamState::Paused), "{:?}", gateway.state(next));
+    }
+    let over = gateway.open_with_body_to_come(post("/a"));
+    gateway.outcome(over).denied_with(503).has_code("overloaded");
+    gateway.advance(Duration::from_secs(31));
+}

@@ -29,6 +29,8 @@ pub mod rules;
 #[cfg(not(target_family = "wasm"))]
 pub mod schema;
 pub mod single_use;
+#[cfg(any(target_family = "wasm", test))]
+mod slots;
 pub mod token_source;
 
 #[cfg(target_family = "wasm")]

@@ -7,7 +7,10 @@ use std::{collections::HashMap, rc::Rc};
 
 use oauth_core::time::UnixTime;
 
-use crate::policy::{Callout, Policy};
+use crate::{
+    policy::{Callout, Policy},
+    slots::{Slot, Slots},
+};
 
 /// One request on its way through the filter.
 pub(crate) struct Stream<W> {
@@ -46,6 +49,8 @@ pub(crate) enum Phase<W> {
         then: W,
         limit: usize,
         deadline: UnixTime,
+        /// Its place among those that wait so.
+        _slot: Slot,
     },
     Allowed,
     Denied,
@@ -106,6 +111,8 @@ pub(crate) struct Registry<P: Policy> {
     pub(crate) settings: Option<Rc<P::Settings>>,
     pub(crate) shared: Option<P::Shared>,
     pub(crate) streams: HashMap<u32, Stream<P::Waiting>>,
+    /// Places for streams that wait for a body.
+    pub(crate) for_body: Slots,
     pub(crate) flights: Vec<Flight>,
     /// Shared callouts that streams asked for and the root has not started yet.
     pub(crate) asked: Vec<Callout>,
@@ -126,6 +133,7 @@ impl<P: Policy> Registry<P> {
             settings: None,
             shared: None,
             streams: HashMap::new(),
+            for_body: Slots::default(),
             flights: Vec::new(),
             asked: Vec::new(),
             queue: None,

@@ -16,6 +16,9 @@ use crate::{
 /// How long a client may take for a body that a verdict needs.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
 
+/// How many requests of a worker may wait for their bodies, of which the proxy holds what has come.
+const MOST_FOR_BODY: usize = 512;
+
 impl<P: Policy> Handle<P> {
     pub(super) fn headers(&self, id: u32, ended: bool) -> Verdict {
         // Read before any edit of ours, since edits can change what the proxy says.
@@ -160,20 +163,22 @@ impl<P: Policy> Handle<P> {
         let Ok(now) = host::now() else { return Wait::Over(None) };
         {
             let mut registry = self.0.borrow_mut();
+            let slot = registry.for_body.take(MOST_FOR_BODY);
             let Some(stream) = registry.streams.get_mut(&id) else { return Wait::Over(None) };
             let in_vain = match stream {
                 Stream { upgrade: true, .. } => Some(Reason::UpgradeRefused),
                 Stream { body_size, .. } if *body_size > limit => Some(Reason::BodyTooLarge),
                 // It would not come before the request has gone on.
                 Stream { holds_all: true, ended: false, .. } => Some(Reason::InternalFault),
+                Stream { ended: false, .. } if slot.is_none() => Some(Reason::Overloaded),
                 _ => None,
             };
             if let Some(reason) = in_vain {
                 drop(registry);
                 return Wait::Over(Some(Step::Deny(self.given_up(then, reason))));
             }
-            if !stream.ended {
-                stream.phase = Phase::ForBody { then, limit, deadline: now.plus(BODY_DEADLINE) };
+            if let (false, Some(slot)) = (stream.ended, slot) {
+                stream.phase = Phase::ForBody { then, limit, deadline: now.plus(BODY_DEADLINE), _slot: slot };
                 // What is buffered already would go on with the headers. Then the proxy hands the body over although
                 // the headers are held, and there is no need to let them go.
                 if hold == Hold::Headers || stream.body_size > 0 || stream.headers_gone {
