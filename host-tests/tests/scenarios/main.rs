@@ -19,6 +19,7 @@ mod endpoint;
 mod exchange;
 mod fixture;
 mod forms;
+mod guest_budget;
 mod handoff;
 mod host_crypto;
 mod hostile;

@@ -3,7 +3,6 @@
 use filter_kit::{
     flow::{Subject, Verdict, Waited},
     path::Ambiguous,
-    pending::Crowded,
     policy::Callout,
     rules::Rule,
     token_source::{HandedOver, subject_token},
@@ -215,7 +214,7 @@ impl Bench<'_, '_> {
         match wanted.ask(self.settings, memory, key, self.now) {
             Ok(callout) => Ok(Decided::Ask(Box::new(callout))),
             Err(Barred::Open(wait)) => Err(Denial::plain(Reason::BreakerOpen).retry_after(wait)),
-            Err(Barred::Crowded(crowded)) => Err(Denial::plain(crowded.reason()).retry_after(Crowded::RETRY_AFTER)),
+            Err(Barred::Crowded(crowded)) => Err(Denial::plain(crowded.reason())),
             Err(Barred::CannotSign) => Err(Denial::plain(Reason::ExchangeFailed)),
         }
     }

@@ -7,8 +7,7 @@ use oauth_core::denial::Reason;
 use crate::{allowed, credentials, dialects, keys, requirements, resources, shadow, tokens};
 
 /// Reasons of other filters.
-const ELSEWHERE: [Reason; 23] = [
-    Reason::Overloaded,
+const ELSEWHERE: [Reason; 22] = [
     Reason::TooManyPending,
     Reason::AuthorizationSpent,
     Reason::SeveralSingleUses,

@@ -26,7 +26,7 @@ use self::answers::{Answers, Digest, Word};
 use crate::{
     crypto::{CryptoChoice, CryptoNeeds},
     issuers::{self, Issuers, Verification},
-    pending::{Asker, Bounds, Crowded, Pending},
+    pending::{Asker, Bounds, Pending},
     policy::{Callout, CalloutOutcome, Note},
 };
 
@@ -192,7 +192,7 @@ impl Introspection {
         let flight = format!("{}{}", self.flight_prefix(), URL_SAFE_NO_PAD.encode(digest));
         if !has_waited_for(&flight) {
             if let Err(crowded) = learned.pending.require_room(&flight, asker, now) {
-                return Asked::Refused(crowded.reason(), Some(Crowded::RETRY_AFTER));
+                return Asked::Refused(crowded.reason(), None);
             }
             learned.pending.begun(&flight, asker, longest(self.timeout), now);
             return Asked::Await(self.question(token, flight));

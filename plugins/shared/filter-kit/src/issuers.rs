@@ -9,7 +9,7 @@ use std::{rc::Rc, time::Duration};
 use oauth_core::{
     denial::Reason,
     issuer::Issuer,
-    jose::{Crypto, KeySet},
+    jose::{Crypto, GuestBudget, KeySet},
     key_source::{KeySchedule, KeyState},
     time::UnixTime,
     token::{Unverified, VerifiedToken},
@@ -58,6 +58,7 @@ pub struct Learned {
     /// By position of the issuer.
     fetching: Vec<Fetching>,
     cache: TokenCache<Authenticated>,
+    guest_budget: Rc<GuestBudget>,
 }
 
 /// A token that one of the issuers has proven to be its own, and what is derived from it once.
@@ -141,6 +142,7 @@ impl Issuers {
         Learned {
             fetching: self.trusted.iter().map(|_| Fetching::default()).collect(),
             cache: TokenCache::new(self.cache_entries),
+            guest_budget: Rc::default(),
         }
     }
 
@@ -191,7 +193,7 @@ impl Issuers {
             return self.again(learned, known, accepts, now);
         }
         let unverified = match Unverified::parse(token) {
-            Ok(unverified) => unverified.checked_by(self.crypto),
+            Ok(unverified) => unverified.checked_by(self.crypto).within(&learned.guest_budget),
             Err(reason) => return Verification::Refused(reason),
         };
         let claimed = unverified.issuer().unwrap_or_default();

@@ -33,9 +33,6 @@ pub enum Crowded {
 }
 
 impl Crowded {
-    /// When another attempt makes sense: the questions in the way take about as long.
-    pub const RETRY_AFTER: Duration = Duration::from_secs(1);
-
     /// What the request is denied with.
     #[must_use]
     pub const fn reason(self) -> Reason {

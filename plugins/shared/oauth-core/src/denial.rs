@@ -34,7 +34,8 @@ impl Denial {
     /// `error` and `error_description` are set from the reason, or removed if it has no error. A reason without
     /// challenge drops `challenge`.
     pub fn challenged(reason: Reason, challenge: Challenge) -> Self {
-        Self { reason, challenges: Vec::new(), retry_after: None, as_unauthorized: false, error: None }.and(challenge)
+        Self { reason, challenges: Vec::new(), retry_after: reason.retry_after(), as_unauthorized: false, error: None }
+            .and(challenge)
     }
 
     /// Adds a challenge of another scheme or style, under the same rules. Each becomes a field of its own.

@@ -7,6 +7,7 @@
 pub mod algorithm;
 pub mod compact;
 pub mod crypto;
+mod guest_budget;
 pub mod header;
 pub mod jwk;
 pub mod key_set;
@@ -17,6 +18,7 @@ mod verify;
 pub use algorithm::Algorithm;
 pub use compact::Compact;
 pub use crypto::{Crypto, HostSignature, HostSigner, HostSigning, HostVerifier};
+pub use guest_budget::GuestBudget;
 pub use header::Header;
 pub use jwk::{UnusableKey, VerificationKey};
 pub use key_set::{KeySet, KeySetError, SkippedKey};

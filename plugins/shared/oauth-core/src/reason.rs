@@ -2,6 +2,8 @@
 
 mod facts;
 
+use std::time::Duration;
+
 /// Writes the list once: the type, and the constants that hold all of it and its parts.
 macro_rules! reasons {
     (general { $($general:ident,)+ } of_exchange { $($of_exchange:ident,)+ } last { $last:ident }) => {
@@ -140,6 +142,15 @@ impl Reason {
     #[must_use]
     pub const fn description(self) -> &'static str {
         self.facts().description
+    }
+
+    /// When another attempt makes sense, of a reason that passes by itself in a moment.
+    #[must_use]
+    pub const fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::Overloaded | Self::TooManyPending => Some(Duration::from_secs(1)),
+            _ => None,
+        }
     }
 
     /// Whether the answer carries `WWW-Authenticate`. True for every 401 (RFC 9110 §15.5.2).

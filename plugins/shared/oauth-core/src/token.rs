@@ -1,12 +1,12 @@
 //! From text to proof: a JWT access token (RFC 9068 §4, RFC 7519 §7.2).
 
-use std::time::Duration;
+use std::{rc::Rc, time::Duration};
 
 use serde_json::{Map, Value};
 
 use crate::claims::Claims;
 use crate::issuer::{Issuer, Profile};
-use crate::jose::{Algorithm, Compact, Crypto, Header, KeySet};
+use crate::jose::{Algorithm, Compact, Crypto, GuestBudget, Header, KeySet};
 use crate::json;
 use crate::kind;
 use crate::reason::Reason;
@@ -21,6 +21,7 @@ pub struct Unverified {
     header: Header,
     members: Map<String, Value>,
     crypto: Crypto,
+    budget: Option<Rc<GuestBudget>>,
 }
 
 /// A token whose signature, issuer, times and kind were checked. Only [`Unverified::verify`] makes one.
@@ -45,13 +46,19 @@ impl Unverified {
         let compact = Compact::parse(token)?;
         let header = Header::parse(compact.header())?;
         let members = json::parse_object(compact.payload(), json::MAX_DEPTH).map_err(|_| Reason::TokenMalformed)?;
-        Ok(Self { compact, header, members, crypto: Crypto::GUEST })
+        Ok(Self { compact, header, members, crypto: Crypto::GUEST, budget: None })
     }
 
     /// The same, its signature to be checked by `crypto`. Everything else about it is checked here all the same.
     #[must_use]
     pub fn checked_by(self, crypto: Crypto) -> Self {
         Self { crypto, ..self }
+    }
+
+    /// The same, as long as this leaves something for what `crypto` does not do.
+    #[must_use]
+    pub fn within(self, budget: &Rc<GuestBudget>) -> Self {
+        Self { budget: Some(Rc::clone(budget)), ..self }
     }
 
     /// The issuer that the token claims to be from, if that is a string.
@@ -97,7 +104,8 @@ impl Unverified {
     /// # Errors
     /// In this order: [`Reason::AlgorithmNotAllowed`], [`Reason::TypeNotAllowed`], [`Reason::CriticalHeader`] or
     /// [`Reason::EmbeddedKey`], [`Reason::UnknownIssuer`], [`Reason::UnknownKey`] or [`Reason::KeyMismatch`],
-    /// [`Reason::ClaimInvalid`] or [`Reason::ClaimMissing`], [`Reason::SignatureInvalid`], [`Reason::TokenExpired`],
+    /// [`Reason::ClaimInvalid`] or [`Reason::ClaimMissing`], [`Reason::SignatureInvalid`] or [`Reason::Overloaded`],
+    /// [`Reason::TokenExpired`],
     /// [`Reason::TokenNotYetValid`] or [`Reason::IssuedInFuture`], [`Reason::TenantNotAllowed`],
     /// [`Reason::NotAnAccessToken`], [`Reason::BindingUnchecked`].
     pub fn verify(
@@ -126,7 +134,15 @@ impl Unverified {
         // RFC 7519 §7.2.
         let claims = Claims::from_members(self.members, issuer.profile)?.with_details_of(self.compact.payload(), &[]);
         // RFC 7515 §5.2.
-        if !candidates.iter().any(|key| key.proves(self.crypto, algorithm, &self.compact)) {
+        let guest_may = |cost| self.budget.as_ref().is_none_or(|budget| budget.take(cost, now));
+        let mut proven = false;
+        for key in candidates {
+            proven = key.proves(self.crypto, algorithm, &self.compact, guest_may)?;
+            if proven {
+                break;
+            }
+        }
+        if !proven {
             return Err(Reason::SignatureInvalid);
         }
         claims.require_current(now, clock_skew)?;

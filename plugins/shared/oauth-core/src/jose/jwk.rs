@@ -103,7 +103,7 @@ impl VerificationKey {
             _ => return Err(UnusableKey::UnsupportedType),
         };
         let key = Self { key_id, algorithm: None, spki_der, material };
-        if algorithm.is_some_and(|algorithm| !key.allows(algorithm)) {
+        if algorithm.is_some_and(|algorithm| !key.fits(algorithm)) {
             return Err(UnusableKey::AlgorithmMismatch);
         }
         Ok(Self { algorithm, ..key })
@@ -115,19 +115,27 @@ impl VerificationKey {
         self.key_id.as_deref()
     }
 
-    /// Whether the key may verify signatures of this algorithm: the type of the key fits, and its own `alg`, if given,
-    /// is the same (RFC 8725 §3.1).
+    /// Whether the key may verify signatures of this algorithm: the type of the key fits, and its own `alg` is the same
+    /// (RFC 8725 §3.1). Without an `alg`, an RSA key is one for RS256.
     #[must_use]
     pub fn allows(&self, algorithm: Algorithm) -> bool {
-        let fits = match self.material {
+        self.fits(algorithm)
+            && match (self.algorithm, &self.material) {
+                (Some(own), _) => own.is_same_as(algorithm),
+                (None, Material::Rsa(_)) => algorithm == Algorithm::Rs256,
+                (None, _) => true,
+            }
+    }
+
+    fn fits(&self, algorithm: Algorithm) -> bool {
+        match self.material {
             Material::Rsa(_) => {
                 matches!(algorithm, Algorithm::Rs256 | Algorithm::Rs384 | Algorithm::Rs512 | Algorithm::Ps256)
             }
             Material::P256(_) => algorithm == Algorithm::Es256,
             Material::P384(_) => algorithm == Algorithm::Es384,
             Material::Ed25519(_) => matches!(algorithm, Algorithm::EdDsa | Algorithm::Ed25519),
-        };
-        fits && self.algorithm.is_none_or(|own| own.is_same_as(algorithm))
+        }
     }
 
     /// The key as SubjectPublicKeyInfo in DER (RFC 5280 §4.1), which is what a proxy's own crypto takes: for RSA and

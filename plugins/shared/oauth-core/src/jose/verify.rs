@@ -10,19 +10,42 @@ use super::algorithm::Algorithm;
 use super::compact::Compact;
 use super::crypto::{Crypto, HostSignature, HostVerifier};
 use super::jwk::{Material, VerificationKey};
+use crate::reason::Reason;
 
 impl VerificationKey {
     /// Whether this key proves the signature of a token that names `algorithm`.
     ///
     /// Key, algorithm and length are judged here, whoever does the arithmetic. What `crypto` cannot answer, the guest
-    /// does: without a verdict nothing passes.
-    pub(crate) fn proves(&self, crypto: Crypto, algorithm: Algorithm, token: &Compact) -> bool {
+    /// does: without a verdict nothing passes. `guest_may` is asked before that, with what it costs ([`Self::guest_cost`]).
+    ///
+    /// # Errors
+    /// [`Reason::Overloaded`] if the guest may not.
+    pub(crate) fn proves(
+        &self,
+        crypto: Crypto,
+        algorithm: Algorithm,
+        token: &Compact,
+        guest_may: impl FnOnce(u32) -> bool,
+    ) -> Result<bool, Reason> {
         if !self.allows(algorithm) || token.signature().len() != self.signature_bytes() {
-            return false;
+            return Ok(false);
         }
         let of_host =
             crypto.verifier.and_then(|host| self.asked(host, algorithm, token.signature(), token.signing_input()));
-        of_host.unwrap_or_else(|| self.proves_in_guest(algorithm, token.signature(), token.signing_input()))
+        match of_host {
+            Some(proves) => Ok(proves),
+            None if guest_may(self.guest_cost()) => Ok(self.proves_in_guest(algorithm, token.signature(), token.signing_input())),
+            None => Err(Reason::Overloaded),
+        }
+    }
+
+    /// What a verification by the guest costs, in proportion: Ed25519 takes less than a millisecond, RSA 2 to 8.
+    const fn guest_cost(&self) -> u32 {
+        match &self.material {
+            Material::Ed25519(_) => 1,
+            Material::P256(_) => 2,
+            Material::P384(_) | Material::Rsa(_) => 5,
+        }
     }
 
     /// The host's verdict, or `None` if it has none: it knows neither PSS nor EdDSA, and may fail.
