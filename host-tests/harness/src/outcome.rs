@@ -63,20 +63,22 @@ impl Outcome {
         self
     }
 
-    /// The member `code` of the JSON body.
+    /// The code of a denial: the member `code` of the JSON body, or of `error.data` where that is a JSON-RPC error.
     ///
     /// # Panics
     /// If there is none.
     #[track_caller]
     #[must_use]
     pub fn code(&self) -> String {
-        match self.body_json().get("code").and_then(Value::as_str) {
+        let body = self.body_json();
+        let code = body.get("code").or_else(|| body.pointer("/error/data/code"));
+        match code.and_then(Value::as_str) {
             Some(code) => code.to_owned(),
             None => panic!("the body has no 'code'\n{}", self.picture()),
         }
     }
 
-    /// Asserts the member `code` of the JSON body.
+    /// Asserts [`Outcome::code`].
     ///
     /// # Panics
     /// If it is absent or another.

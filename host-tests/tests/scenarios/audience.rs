@@ -237,6 +237,9 @@ scenarios! {
             "typo is not known here",
         ] {
             assert!(log.contains(expected), "{expected} is not in {log}");
+            // Each is a line of its own, for those who look for it.
+            let lines = log.lines().filter(|line| line.contains("configuration error: ") && line.contains(expected));
+            assert_eq!(lines.count(), 1, "{expected} in {log}");
         }
     }
 }

@@ -10,6 +10,7 @@ mod configuration;
 mod confused_deputy;
 mod cors;
 mod credentials;
+mod denied_as_mcp;
 mod dialects;
 mod discovery;
 mod driver;

@@ -11,7 +11,9 @@ use filter_kit::{
     issuers::{Authenticated, Learned, Verification},
     matching::{Captures, Match, Target, require_expected_slash},
     path::Ambiguous,
-    policy::{Callout, CalloutOutcome, Input, Note, Policy, PropertyPath, Refusal, RequestEdits, Step},
+    policy::{
+        Callout, CalloutOutcome, Input, Note, Policy, PropertyPath, Refusal, RequestEdits, Response, StateEntry, Step,
+    },
     request::{Parts, Property, RequestHead},
     resources,
     rules::{self, Mode},
@@ -71,6 +73,8 @@ pub struct Waiting {
 /// What every answer and record needs.
 #[derive(Debug, Default)]
 struct About {
+    /// Whether the client is to be answered as one of MCP.
+    as_mcp: bool,
     /// The `Origin` of a browser that may read our answers.
     origin: Option<String>,
     trace_id: Option<String>,
@@ -123,15 +127,20 @@ impl Policy for AudienceValidation {
     }
 
     fn begin(settings: &Settings, learned: &mut Learned, request: &RequestHead, now: UnixTime) -> Step<Waiting> {
-        let about = About { origin: settings.cors.allowed_origin(request), trace_id: trace_id(request) };
+        let about = About { as_mcp: false, origin: settings.cors.allowed_origin(request), trace_id: trace_id(request) };
         match admit(settings, request) {
-            Ok(Admitted::Bearer(waiting)) => judge(settings, learned, Waiting { about, ..*waiting }, now),
+            Ok(Admitted::Bearer(waiting)) => {
+                let as_mcp = settings.resources.get(waiting.resource).is_some_and(|resource| resource.is_mcp);
+                judge(settings, learned, Waiting { about: About { as_mcp, ..about }, ..*waiting }, now)
+            }
             Ok(Admitted::Public) => Step::Allow(allow_public(settings, &about, request, now)),
             Ok(Admitted::Answered(response)) => Step::Respond(response),
             Err((denial, resource)) => {
                 let record = |record: Record| {
                     record.with_known("resource", resource.map(|resource| &*resource.protected.resource))
                 };
+                let as_mcp = resource.map_or_else(|| may_be_mcp(settings, request), |resource| resource.is_mcp);
+                let about = About { as_mcp, ..about };
                 conclude(settings, &about, denial, record, now)
             }
         }
@@ -151,6 +160,12 @@ impl Policy for AudienceValidation {
         // Whatever the callout brought is in `learned` by now.
         judge(settings, learned, waiting, now)
     }
+
+    fn give_up(settings: &Settings, waiting: Waiting, reason: Reason, now: UnixTime) -> Refusal {
+        let resource = settings.resources.get(waiting.resource).map(|resource| &*resource.protected.resource);
+        let record = Record::new(Self::NAME, "deny", reason.code(), now).with_known("resource", resource);
+        refusal(&waiting.about, &Denial::plain(reason), record)
+    }
 }
 
 impl Settings {
@@ -168,7 +183,7 @@ impl Settings {
 enum Admitted {
     Public,
     Bearer(Box<Waiting>),
-    Answered(filter_kit::policy::Response),
+    Answered(Response),
 }
 
 /// Everything that can be said without looking into the token.
@@ -216,6 +231,12 @@ fn admit<'a>(settings: &'a Settings, request: &RequestHead) -> Result<Admitted, 
         token,
         looked_again: false,
     })))
+}
+
+/// Whether the request may be for a resource of MCP, although it is not known for which.
+fn may_be_mcp(settings: &Settings, request: &RequestHead) -> bool {
+    let of_mcp = settings.resources.iter().filter(|resource| resource.is_mcp);
+    request.may_be_for(of_mcp.map(|resource| resource.protected.matches.as_ref()))
 }
 
 /// Whether the request needs no token, whatever it may be to a server.
@@ -397,13 +418,12 @@ impl Check<'_> {
 /// only where every token does, and is never kept for an exchange.
 fn allow_public(settings: &Settings, about: &About, request: &RequestHead, now: UnixTime) -> RequestEdits {
     let record = Record::new(AudienceValidation::NAME, "allow", "public", now);
-    let record = record.with_known("trace_id", about.trace_id.as_deref());
     // An edit makes the proxy look for the route again, so there is none without need.
     let is_there = request.fields().all(AUTHORIZATION).next().is_some();
     let ends_here = is_there && settings.forward_authorization != ForwardAuthorization::Keep;
     RequestEdits {
         remove: ends_here.then(|| AUTHORIZATION.to_owned()).into_iter().collect(),
-        state: vec![handoff::public(), (AUDIT, record.into_bytes())],
+        state: vec![handoff::public(), audit(about, record)],
         counts_as: Some(("allow", "public")),
         ..RequestEdits::default()
     }
@@ -421,8 +441,7 @@ fn allow(
     let mut edits = RequestEdits::default();
     let decision = if settings.mode == Mode::Shadow { "shadow_allow" } else { "allow" };
     let record = Record::new(AudienceValidation::NAME, decision, "ok", now);
-    let record = complete(record).with_known("trace_id", about.trace_id.as_deref());
-    edits.state.push((AUDIT, record.into_bytes()));
+    edits.state.push(audit(about, complete(record)));
     if settings.mode == Mode::Shadow {
         edits.state.push(handoff::unverified());
         return edits;
@@ -451,15 +470,23 @@ fn conclude(
     let code = denial.reason().code();
     let decision = if settings.mode == Mode::Shadow { "shadow_deny" } else { "deny" };
     let record = complete(Record::new(AudienceValidation::NAME, decision, code, now));
-    let audit = (AUDIT, record.with_known("trace_id", about.trace_id.as_deref()).into_bytes());
     if settings.mode == Mode::Shadow {
-        let state = vec![audit, handoff::unverified()];
+        let state = vec![audit(about, record), handoff::unverified()];
         return Step::Allow(RequestEdits { state, counts_as: Some(("shadow_deny", code)), ..RequestEdits::default() });
     }
-    let mut refusal = Refusal::from(denial);
-    refusal.response.headers.extend(about.origin.as_deref().map(cors::readable_by).unwrap_or_default());
-    refusal.state.push(audit);
-    Step::Deny(refusal)
+    Step::Deny(refusal(about, &denial, record))
+}
+
+/// The answer to a request that is denied, and its record.
+fn refusal(about: &About, denial: &Denial, record: Record) -> Refusal {
+    // Its body is not read here, so the id of the JSON-RPC request is not known.
+    let mut response = if about.as_mcp { Response::of_mcp(denial, None) } else { Response::from(denial) };
+    response.headers.extend(about.origin.as_deref().map(cors::readable_by).unwrap_or_default());
+    Refusal { response, state: vec![audit(about, record)] }
+}
+
+fn audit(about: &About, record: Record) -> StateEntry {
+    (AUDIT, record.with_known("trace_id", about.trace_id.as_deref()).into_bytes())
 }
 
 /// The resource's challenge, with the scopes that the client is to ask for (RFC 6750 §3): MCP clients ask for those, and

@@ -23,6 +23,7 @@ pub(super) struct RawResource {
     resource: Option<String>,
     #[serde(rename = "match")]
     matches: Option<RawMatch>,
+    mcp: Option<bool>,
     cluster: Option<RawClusters>,
     accept: Option<Vec<RawAccept>>,
     require: Option<RawRequirement>,
@@ -34,6 +35,8 @@ pub(super) struct RawResource {
 #[derive(Debug)]
 pub(crate) struct Resource {
     pub(crate) protected: Protected,
+    /// Whether its clients are those of MCP, which show nothing but JSON-RPC errors.
+    pub(crate) is_mcp: bool,
     /// Where its requests may be routed to.
     pub(crate) clusters: Clusters,
     pub(crate) require: Requirement,
@@ -93,7 +96,7 @@ impl RawResource {
         let enforced = rules.iter().filter(|rule| rule.mode == Mode::Enforce).map(|rule| &rule.require);
         let required = std::iter::once(&require).chain(enforced).flat_map(Requirement::scopes);
         let metadata = metadata.and_then(|raw| raw.settings(&protected.resource, required, &place, problems));
-        Some(Resource { protected, clusters, require, rules, metadata })
+        Some(Resource { protected, is_mcp: self.mcp.unwrap_or_default(), clusters, require, rules, metadata })
     }
 
     fn rules(&self, resource: Option<&Match>, variables: &[&str], place: &str, problems: &mut Problems) -> Vec<Rule> {

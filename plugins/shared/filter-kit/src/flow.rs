@@ -177,21 +177,22 @@ impl<J: Judge> Policy for Judging<J> {
         let origin = common.cors.allowed_origin(request);
         let mut answering =
             told::Answering { plugin: J::NAME, key: J::AUDIT, as_mcp: false, origin, trace_id: trace_id(request) };
+        let rules = J::rules(settings);
         let parts = match request.parts() {
             Ok(parts) => parts.with_forms(common.forms),
-            Err(reason) => return Step::Deny(answering.refuse(&Denial::plain(reason), now, |record| record)),
+            Err(reason) => return Step::Deny(answering.refuse_unfit(reason, rules, request, now)),
         };
         if let Some(response) = common.cors.preflight(request, &parts.method) {
             return Step::Respond(response);
         }
         if let Err(reason) = common.requires.check(request, common.token.properties().len()) {
-            return Step::Deny(answering.refuse(&Denial::plain(reason), now, |record| record));
+            return Step::Deny(answering.refuse_unfit(reason, rules, request, now));
         }
         // That the rule which decides expects one is for the verdict to say.
-        let slash = require_expected_slash(&parts.path, J::rules(settings).iter().map(|rule| &rule.matches));
-        let mut mcp = match slash.and_then(|()| Mcp::expected(J::rules(settings), parts.target())) {
+        let slash = require_expected_slash(&parts.path, rules.iter().map(|rule| &rule.matches));
+        let mut mcp = match slash.and_then(|()| Mcp::expected(rules, parts.target())) {
             Ok(mcp) => mcp,
-            Err(Ambiguous) => return Step::Deny(answering.refuse_path(now)),
+            Err(Ambiguous) => return Step::Deny(answering.refuse_unfit(Reason::PathRefused, rules, request, now)),
         };
         answering.as_mcp = mcp.is_some();
         let reading = common.token.read(&mut shared.learned, request, &parts, 0, now);

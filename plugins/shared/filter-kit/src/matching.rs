@@ -157,6 +157,12 @@ impl Match {
         }
     }
 
+    /// Whether the block may be about this host and path.
+    #[must_use]
+    pub fn may_be_at(&self, target: Target<'_>) -> bool {
+        self.place_captures(target) != Ok(None)
+    }
+
     /// The methods that the block names, if it is about this host and path.
     ///
     /// # Errors

@@ -2,6 +2,7 @@
 
 use std::{borrow::Cow, time::Duration};
 
+use mcp_core::RequestId;
 use oauth_core::{
     config::Problems,
     denial::{Denial, Reason},
@@ -221,6 +222,17 @@ pub struct Refusal {
 impl From<&Denial> for Response {
     fn from(denial: &Denial) -> Self {
         Self { status: denial.status(), headers: denial.headers(), body: denial.body(), code: denial.reason().code() }
+    }
+}
+
+impl Response {
+    /// A denial for a client of MCP, which shows nothing but JSON-RPC errors. `id` is that of the request, if it was read.
+    #[must_use]
+    pub fn of_mcp(denial: &Denial, id: Option<&RequestId>) -> Self {
+        let (response, reason) = (Self::from(denial), denial.reason());
+        let body =
+            mcp_core::answer::denial(id, response.status, reason.code(), denial.oauth_error(), reason.description());
+        Self { body, ..response }
     }
 }
 

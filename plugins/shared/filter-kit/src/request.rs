@@ -8,7 +8,11 @@ use std::net::Ipv6Addr;
 use mcp_core::Operation;
 use oauth_core::reason::Reason;
 
-use crate::{fields::Fields, matching::Target, path::SafePath};
+use crate::{
+    fields::Fields,
+    matching::{Match, Target},
+    path::SafePath,
+};
 pub use forms::Forms;
 
 /// Method, target and header fields. Bytes that a client chose stay bytes.
@@ -126,6 +130,16 @@ impl RequestHead {
         let host = host.strip_suffix('.').unwrap_or(host);
         let plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':'));
         (plain && !host.is_empty()).then(|| host.to_ascii_lowercase())
+    }
+
+    /// Whether the request may be for one of these blocks by its host and path, whatever else is wrong with it; `None` is
+    /// for every request. A path that cannot be read may be that of any. It is for how a denial is told, never for a
+    /// decision.
+    pub fn may_be_for<'a>(&self, mut blocks: impl Iterator<Item = Option<&'a Match>>) -> bool {
+        let Ok(path) = self.path_with_encoded_slash() else { return blocks.next().is_some() };
+        let host = self.host();
+        let target = Target { method: "", host: host.as_deref(), path: &path, operation: None };
+        blocks.any(|block| block.is_none_or(|block| block.may_be_at(target)))
     }
 
     /// The header fields, pseudo-header fields included.

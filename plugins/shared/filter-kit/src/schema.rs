@@ -26,7 +26,7 @@ fn remove_mcp(schema: &mut Value) {
         Value::Object(members) => {
             members.retain(|name, _| !["RawMcpMatch", "OperationKind"].contains(&name.as_str()));
             if let Some(Value::Object(properties)) = members.get_mut("properties") {
-                properties.remove("mcp");
+                properties.retain(|_, property| property["$ref"] != "#/$defs/RawMcpMatch");
             }
             members.values_mut().for_each(remove_mcp);
         }

@@ -83,6 +83,14 @@ impl Problems {
         &self.mistakes
     }
 
+    /// Each mistake as a line for the log, with its place.
+    pub fn lines(&self) -> impl Iterator<Item = String> {
+        self.mistakes.iter().map(|Problem { path, message }| {
+            let place = if path.is_empty() { "the document" } else { path };
+            format!("configuration error: {place} {message}")
+        })
+    }
+
     /// `Ok(settings)` if nothing is wrong.
     ///
     /// # Errors
@@ -101,15 +109,7 @@ impl Problems {
 
 impl fmt::Display for Problems {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} mistake(s) in the configuration:", self.mistakes.len())?;
-        for Problem { path, message } in &self.mistakes {
-            if path.is_empty() {
-                write!(f, "\n  the configuration {message}")?;
-            } else {
-                write!(f, "\n  {path} {message}")?;
-            }
-        }
-        Ok(())
+        f.write_str(&self.lines().collect::<Vec<_>>().join("\n"))
     }
 }
 

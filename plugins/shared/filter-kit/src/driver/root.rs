@@ -31,7 +31,9 @@ impl<P: Policy> Handle<P> {
         let ((mut settings, shared), text) = match made {
             Ok(made) => made,
             Err(problems) => {
-                host::log(Level::Error, &problems.to_string());
+                for line in problems.lines() {
+                    host::log(Level::Error, &line);
+                }
                 return false;
             }
         };

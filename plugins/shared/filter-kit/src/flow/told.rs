@@ -11,7 +11,8 @@ use crate::{
     audit::{Record, actors},
     cors,
     policy::{Refusal, RequestEdits, Response},
-    rules::shadow_denials,
+    request::RequestHead,
+    rules::{Rule, shadow_denials},
     token_source::Presented,
 };
 
@@ -33,6 +34,19 @@ impl Answering {
     pub(super) fn refuse(&self, denial: &Denial, now: UnixTime, complete: impl FnOnce(Record) -> Record) -> Refusal {
         let record = complete(Record::new(self.plugin, "deny", denial.reason().code(), now));
         self.refusal(self.answer(denial, None), record)
+    }
+
+    /// Denies a request that cannot be judged; `rules` say whether it is one on a path of MCP.
+    pub(super) fn refuse_unfit<S>(
+        self,
+        reason: Reason,
+        rules: &[Rule<S>],
+        request: &RequestHead,
+        now: UnixTime,
+    ) -> Refusal {
+        let blocks = rules.iter().map(|rule| &rule.matches).filter(|block| block.names_operations());
+        let answering = Self { as_mcp: request.may_be_for(blocks.map(Some)), ..self };
+        answering.refuse(&Denial::plain(reason), now, |record| record)
     }
 
     /// Denies a path that can be read in more than one way.
@@ -101,14 +115,7 @@ impl Answering {
 
     /// On a path of MCP the body is a JSON-RPC error, elsewhere the denial's own.
     fn answer(&self, denial: &Denial, id: Option<&RequestId>) -> Response {
-        let response = Response::from(denial);
-        if !self.as_mcp {
-            return response;
-        }
-        let reason = denial.reason();
-        let body =
-            mcp_core::answer::denial(id, response.status, reason.code(), denial.oauth_error(), reason.description());
-        Response { body, ..response }
+        if self.as_mcp { Response::of_mcp(denial, id) } else { Response::from(denial) }
     }
 
     fn refusal(&self, mut response: Response, record: Record) -> Refusal {
