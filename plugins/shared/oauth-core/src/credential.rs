@@ -30,8 +30,9 @@ impl std::fmt::Debug for Credential<'_> {
 /// by one or more spaces (RFC 6750 §2.1).
 ///
 /// # Errors
-/// - [`Reason::DuplicateCredential`]: several fields, or a comma, which is how proxies join several fields into one
-///   (RFC 9110 §5.3). No bearer token contains a comma, so nothing usable is lost.
+/// - [`Reason::DuplicateCredential`]: several fields, or a bearer token and something else with a comma between them, which is
+///   how proxies join several fields into one (RFC 9110 §5.3). No bearer token contains a comma, so nothing usable is lost;
+///   parameters of another scheme do (RFC 9110 §11.4).
 /// - [`Reason::CredentialMalformed`]: control or non-ASCII bytes, no scheme, or something other than token68.
 /// - [`Reason::CredentialTooLarge`]: a token above [`MAX_TOKEN_BYTES`].
 pub fn bearer<'a>(authorization: &[&'a [u8]]) -> Result<Credential<'a>, Reason> {
@@ -53,7 +54,7 @@ pub fn bearer<'a>(authorization: &[&'a [u8]]) -> Result<Credential<'a>, Reason> 
     if !field.iter().all(|byte| matches!(byte, b'\t' | b' '..=b'~')) {
         return Err(Reason::CredentialMalformed);
     }
-    if field.contains(&b',') {
+    if field.contains(&b',') && (is_bearer || scheme.is_empty() || joins_bearer(field)) {
         return Err(Reason::DuplicateCredential);
     }
     if scheme.is_empty() || !matches!(rest.first(), None | Some(b' ')) {
@@ -63,6 +64,15 @@ pub fn bearer<'a>(authorization: &[&'a [u8]]) -> Result<Credential<'a>, Reason> 
         return Ok(Credential::Absent);
     }
     Err(if token.len() > MAX_TOKEN_BYTES { Reason::CredentialTooLarge } else { Reason::CredentialMalformed })
+}
+
+/// Whether a bearer token follows a comma.
+fn joins_bearer(field: &[u8]) -> bool {
+    field.split(|byte| *byte == b',').skip(1).any(|part| {
+        let part = trim(part);
+        let scheme = part.split(|byte| matches!(byte, b' ' | b'\t')).next().unwrap_or_default();
+        scheme.eq_ignore_ascii_case(b"Bearer")
+    })
 }
 
 /// Drops optional whitespace around a field value (RFC 9110 §5.6.3).
@@ -164,7 +174,18 @@ mod tests {
     #[test]
     fn no_field_or_only_an_unsupported_scheme_counts_as_no_credential() {
         assert_eq!(bearer(&[]), Ok(Credential::Absent));
-        for value in ["Basic eDp5", "Basic x", "DPoP abc", "Negotiate", "Bearerx T", "XBearer T", "Digest a=\"b\""] {
+        for value in [
+            "Basic eDp5",
+            "Basic x",
+            "DPoP abc",
+            "Negotiate",
+            "Bearerx T",
+            "XBearer T",
+            "Digest a=\"b\"",
+            "Digest username=\"a\", realm=\"r\", nonce=\"n\", uri=\"/\", response=\"0\"",
+            "AWS4-HMAC-SHA256 Credential=A/20261128/eu/s3/aws4_request, SignedHeaders=host;x-amz-date, Signature=0",
+            "Basic x,y",
+        ] {
             assert_eq!(one(value), Ok(Credential::Absent), "{value}");
         }
     }
@@ -201,6 +222,9 @@ mod tests {
             "Bearer ,T",
             ",",
             "Bearer T,,",
+            "Digest a=\"b\", bEaReR T",
+            "Digest a=\"b\",\tBearer\tT",
+            "Basic x, Bearer",
         ] {
             assert_eq!(one(value), Err(Reason::DuplicateCredential), "{value}");
         }
