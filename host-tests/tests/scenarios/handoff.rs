@@ -282,7 +282,8 @@ scenarios! {
         assert_record(&saw(&outcome, AUDIT).unwrap(), of_good(&token, &claims, more));
         assert_eq!(record(&saw(&outcome, "fourleg.token").unwrap()), json!({"v": 1, "state": "unverified"}));
         let outcome = gateway.send(get("/elsewhere"));
-        assert_record(&saw(&outcome, AUDIT).unwrap(), json!({"decision": "shadow_deny", "code": "resource_unknown"}));
+        let place = json!({"decision": "shadow_deny", "code": "resource_unknown", "authority": "tools.example", "path": "/elsewhere"});
+        assert_record(&saw(&outcome, AUDIT).unwrap(), place);
     }
 
     /// The metadata is set by hand here; with the native filter see `alone_on_envoy`.
@@ -508,8 +509,20 @@ mod alone_on_envoy {
             (get("/mcp").bearer(&good), 200, of_good(&good, &claims, json!({"decision": "allow", "code": "ok"}))),
             (get("/healthz"), 200, json!({"decision": "allow", "code": "public"})),
             (get("/mcp"), 401, json!({"decision": "deny", "code": "credential_missing", "resource": R})),
-            (get("/mcp").bearer("a.b.c"), 401, json!({"decision": "deny", "code": "token_malformed", "resource": R})),
-            (get("/elsewhere").bearer(&good), 403, json!({"decision": "deny", "code": "resource_unknown"})),
+            (
+                get("/mcp").bearer("a.b.c"),
+                401,
+                json!({
+                    "decision": "deny", "code": "token_malformed", "resource": R, "token_sha256": sha256("a.b.c"),
+                }),
+            ),
+            (
+                get("/elsewhere?a=b").host("tools.example").bearer(&good),
+                403,
+                json!({
+                    "decision": "deny", "code": "resource_unknown", "authority": "tools.example", "path": "/elsewhere",
+                }),
+            ),
             (
                 get("/mcp").bearer(&lacking),
                 403,

@@ -18,6 +18,7 @@ mod driver_races;
 mod encoded_slash;
 mod endpoint;
 mod exchange;
+mod explained;
 mod fixture;
 mod forms;
 mod guest_budget;

@@ -7,7 +7,7 @@ use filter_kit::{
     background::Background,
     clusters, cors,
     crypto::CryptoNeeds,
-    handoff,
+    explanation, handoff,
     issuers::{Authenticated, Learned, Verification},
     matching::{Captures, Match, Target, require_expected_slash},
     path::Ambiguous,
@@ -136,8 +136,10 @@ impl Policy for AudienceValidation {
             Ok(Admitted::Public) => Step::Allow(allow_public(settings, &about, request, now)),
             Ok(Admitted::Answered(response)) => Step::Respond(response),
             Err((denial, resource)) => {
+                let is_nowhere = denial.reason() == Reason::ResourceUnknown;
                 let record = |record: Record| {
-                    record.with_known("resource", resource.map(|resource| &*resource.protected.resource))
+                    let record = record.with_known("resource", resource.map(|resource| &*resource.protected.resource));
+                    if is_nowhere { record.with_all_of(&explanation::of_place(request)) } else { record }
                 };
                 let as_mcp = resource.map_or_else(|| may_be_mcp(settings, request), |resource| resource.is_mcp);
                 let about = About { as_mcp, ..about };
@@ -316,6 +318,10 @@ fn judge(settings: &Settings, learned: &mut Learned, mut waiting: Waiting, now: 
     let accepts = |issuer: usize| protected.accepts(issuer);
     let of_resource = |record: Record| record.with("resource", &protected.resource);
     let about = std::mem::take(&mut waiting.about);
+    let refuse = |denial: Denial| {
+        let explanation = settings.issuers.explain(&waiting.token, denial.reason(), now);
+        conclude(settings, &about, denial, |record| of_resource(record).with_all_of(&explanation), now)
+    };
     let rules = rules_at(resource, &waiting.deciding);
     let whole = demand(settings, resource, rules.iter().copied(), &waiting.named);
     let authenticated = match settings.issuers.authenticate(learned, &waiting.token, accepts, waiting.looked_again, now)
@@ -323,7 +329,7 @@ fn judge(settings: &Settings, learned: &mut Learned, mut waiting: Waiting, now: 
         Verification::Verified(authenticated) => authenticated,
         Verification::Refused(reason) => {
             let denial = Denial::challenged(reason, challenge(resource, whole.scopes()));
-            return conclude(settings, &about, denial, of_resource, now);
+            return refuse(denial);
         }
         Verification::AwaitKeys(callout) => {
             waiting.about = about;
@@ -331,8 +337,7 @@ fn judge(settings: &Settings, learned: &mut Learned, mut waiting: Waiting, now: 
             return Step::Call(callout, waiting);
         }
         Verification::KeysUnavailable(wait) => {
-            let denial = Denial::plain(Reason::KeysUnavailable).retry_after(wait);
-            return conclude(settings, &about, denial, of_resource, now);
+            return refuse(Denial::plain(Reason::KeysUnavailable).retry_after(wait));
         }
     };
     let audiences = protected.audiences(authenticated.issuer);
@@ -346,7 +351,7 @@ fn judge(settings: &Settings, learned: &mut Learned, mut waiting: Waiting, now: 
     let rule = unmet.as_ref().map_or_else(|| rules.first().copied(), |(rule, _)| *rule);
     let record = |record: Record| {
         of_resource(record)
-            .with_actors(&authenticated.actors)
+            .with_all_of(&authenticated.actors)
             .with_known("rule", rule.map(|rule| &*rule.name))
             .with_needed(whole.scopes())
             .with_shadow(&shadow)
@@ -356,6 +361,10 @@ fn judge(settings: &Settings, learned: &mut Learned, mut waiting: Waiting, now: 
             let mut edits = allow(settings, &about, resource, &waiting.token, &authenticated, record, now);
             edits.shadow_denials = rules::shadow_denials(&shadow);
             Step::Allow(edits)
+        }
+        Some((_, denial)) if matches!(denial.reason(), Reason::AudienceMismatch | Reason::AudienceTooBroad) => {
+            let explanation = explanation::of_audiences(authenticated.token.claims().audiences(), audiences);
+            conclude(settings, &about, denial, |made| record(made).with_all_of(&explanation), now)
         }
         Some((_, denial)) => conclude(settings, &about, denial, record, now),
     }

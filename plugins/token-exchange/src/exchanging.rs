@@ -20,6 +20,7 @@ use oauth_core::{
         check,
         lifetime::keep_until,
         refusal::known_error,
+        result::Misfit,
     },
     verified_claims::VerifiedClaims,
 };
@@ -69,7 +70,7 @@ pub(crate) fn learn(
             Hold::Negative => settings.cache.negative,
             Hold::For(wait) => wait,
         };
-        memory.refused(flight.key, why.reason, why.claims, hold, now);
+        memory.refused(flight.key, why.reason, (why.claims, why.detail), hold, now);
     }
     memory.last = Some(flight);
     notes
@@ -88,6 +89,8 @@ enum Hold {
 struct Why {
     reason: Reason,
     claims: Option<String>,
+    /// For the record.
+    detail: Option<Box<Misfit>>,
     hold: Hold,
     /// For the log, in our own words.
     told: String,
@@ -106,7 +109,7 @@ impl Why {
             Fault::Status(429) => Hold::Negative,
             _ => Hold::No,
         };
-        Self { reason, claims: None, hold, told: fault.to_string() }
+        Self { reason, claims: None, detail: None, hold, told: fault.to_string() }
     }
 
     fn refused(refusal: Refusal, error: Option<&'static str>) -> Self {
@@ -117,17 +120,20 @@ impl Why {
         };
         match refusal {
             Refusal::Interaction(claims) => {
-                Self { reason, claims, hold: Hold::No, told: "it requires an interaction of the user".to_owned() }
+                let told = "it requires an interaction of the user".to_owned();
+                Self { reason, claims, detail: None, hold: Hold::No, told }
             }
             Refusal::Subject | Refusal::Denied | Refusal::Client => {
-                Self { reason, claims: None, hold: Hold::Negative, told }
+                Self { reason, claims: None, detail: None, hold: Hold::Negative, told }
             }
-            Refusal::Server | Refusal::Unusable(_) => Self { reason, claims: None, hold: Hold::No, told },
+            Refusal::Server | Refusal::Unusable(_) => Self { reason, claims: None, detail: None, hold: Hold::No, told },
         }
     }
 
-    fn unfit(reason: Reason) -> Self {
-        Self { reason, claims: None, hold: Hold::Negative, told: reason.code().to_owned() }
+    fn unfit(misfit: Misfit) -> Self {
+        let reason = misfit.reason;
+        let told = format!("{} ({})", reason.code(), misfit.check);
+        Self { reason, claims: None, detail: Some(Box::new(misfit)), hold: Hold::Negative, told }
     }
 
     fn target<'s>(&self, settings: &'s Settings, flight: &Flight) -> &'s str {
@@ -172,7 +178,9 @@ fn take_in(
     until: Option<UnixTime>,
     now: UnixTime,
 ) -> Result<(), Why> {
-    let Some((grant, server)) = about(settings, flight) else { return Err(Why::unfit(Reason::InternalFault)) };
+    let Some((grant, server)) = about(settings, flight) else {
+        return Err(Why::unfit(Misfit::new(Reason::InternalFault, "target", "a configured one", "none")));
+    };
     let subject = flight.subject.as_ref().map(|(_, claims)| claims);
     let checked = check(issued, &expected(settings, grant, server, subject, &flight.asked), now).map_err(Why::unfit)?;
     let subject_end = subject.map(|claims| claims.expires_at());

@@ -14,7 +14,11 @@ use filter_kit::{
     policy::Callout,
 };
 use oauth_core::{
-    reason::Reason, scope::ScopeToken, secret::Secret, time::UnixTime, token_exchange::CacheKey,
+    reason::Reason,
+    scope::ScopeToken,
+    secret::Secret,
+    time::UnixTime,
+    token_exchange::{CacheKey, result::Misfit},
     verified_claims::VerifiedClaims,
 };
 
@@ -77,6 +81,8 @@ pub(crate) struct Refused {
     pub(crate) reason: Reason,
     /// The claims to ask for, base64.
     pub(crate) claims: Option<String>,
+    /// What about an issued token was not as it was wanted.
+    pub(crate) detail: Option<Box<Misfit>>,
     heard: UnixTime,
     /// Until then the same question is answered so without asking.
     until: UnixTime,
@@ -180,21 +186,21 @@ impl Memory {
         &mut self,
         key: CacheKey,
         reason: Reason,
-        claims: Option<String>,
+        (claims, detail): (Option<String>, Option<Box<Misfit>>),
         hold: Duration,
         now: UnixTime,
     ) {
         let before = self.refusals.get(&key).map(|before| before.reason);
         let again = before == Some(Reason::SubjectTokenRefused) && reason == Reason::SubjectTokenRefused;
-        self.refusals.insert(key, Refused { reason, claims, heard: now, until: now.plus(hold), again });
+        self.refusals.insert(key, Refused { reason, claims, detail, heard: now, until: now.plus(hold), again });
     }
 
     /// Gives up a token that is not its issuer's, whoever gave it to us, and answers so for a while.
-    pub(crate) fn unfit(&mut self, key: CacheKey, reason: Reason, hold: Duration, now: UnixTime) {
+    pub(crate) fn unfit(&mut self, key: CacheKey, misfit: Misfit, hold: Duration, now: UnixTime) {
         if let Some(obtained) = self.results.remove(&key) {
             self.dropped.insert(key, Dropped { at: now, sha256: obtained.sha256 });
         }
-        self.refused(key, reason, None, hold, now);
+        self.refused(key, misfit.reason, (None, Some(Box::new(misfit))), hold, now);
     }
 
     /// Gives up a token that the upstream has refused: the one that was heard then, and not too often. Whether so.

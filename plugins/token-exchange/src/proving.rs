@@ -7,7 +7,12 @@ use filter_kit::{
     issuers::{Issuers, Learned, Verification},
     policy::Callout,
 };
-use oauth_core::{reason::Reason, secret::Secret, time::UnixTime, token_exchange::result::check_claims};
+use oauth_core::{
+    reason::Reason,
+    secret::Secret,
+    time::UnixTime,
+    token_exchange::result::{Misfit, check_claims},
+};
 
 use crate::{
     config::Settings,
@@ -23,7 +28,7 @@ pub(crate) enum Unproven {
     /// The keys cannot be had before this time.
     KeysUnavailable(Duration),
     /// It is not what was wanted.
-    Unfit(Reason),
+    Unfit(Misfit),
 }
 
 /// Requires that a result is its issuer's, where the target asks for that. Out: the callout to wait for first.
@@ -40,7 +45,7 @@ pub(crate) fn require_proven(
 ) -> Result<Option<Callout>, Unproven> {
     let Some(position) = wanted.grant.verified_by else { return Ok(None) };
     let (Some(issuers), Some(learned)) = (&settings.issuers, &mut memory.issuers) else {
-        return Err(Unproven::Unfit(Reason::InternalFault));
+        return Err(Unproven::Unfit(Misfit::new(Reason::InternalFault, "keys", "those of the issuer", "none")));
     };
     let accepts = |issuer| issuer == position;
     match prove((issuers, learned), &obtained.token, accepts, waited, now) {
@@ -50,7 +55,10 @@ pub(crate) fn require_proven(
             check_claims(known.token.claims(), &expected, now).map_err(Unproven::Unfit)?;
             Ok(None)
         }
-        Verification::Refused(_) => Err(Unproven::Unfit(Reason::IssuedTokenUnfit)),
+        Verification::Refused(reason) => {
+            let expected = "a token of the configured issuer";
+            Err(Unproven::Unfit(Misfit::new(Reason::IssuedTokenUnfit, "verify_result", expected, reason.code())))
+        }
         Verification::AwaitKeys(callout) => Ok(Some(callout)),
         Verification::KeysUnavailable(wait) => Err(Unproven::KeysUnavailable(wait)),
     }

@@ -1,6 +1,7 @@
 //! The verdict on a request: which target it is for, and which credential goes there.
 
 use filter_kit::{
+    audit::RecordObject,
     flow::{Subject, Verdict, Waited},
     path::Ambiguous,
     policy::Callout,
@@ -15,6 +16,7 @@ use oauth_core::{
     time::UnixTime,
     token_exchange::{
         ActorToken, CacheKey,
+        result::Misfit,
         subject::{is_delegated, require_exchangeable, require_may_act},
     },
 };
@@ -133,6 +135,12 @@ fn without_credential(kept: &Kept, verdict: &mut Judged<'_>) {
     }
 }
 
+/// For the record.
+fn told(misfit: &Misfit) -> RecordObject {
+    let Misfit { check, expected, found, .. } = misfit;
+    vec![("check", (*check).to_owned()), ("expected", expected.clone()), ("found", found.clone())]
+}
+
 struct Bench<'a, 't> {
     settings: &'a Settings,
     token: &'t HandedOver,
@@ -189,9 +197,11 @@ impl Bench<'_, '_> {
                 Ok(None) => {}
                 Ok(Some(callout)) => return Ok(Decided::Ask(Box::new(callout))),
                 Err(Unproven::KeysUnavailable(wait)) => return Err(plain(Reason::KeysUnavailable).retry_after(wait)),
-                Err(Unproven::Unfit(reason)) => {
-                    memory.unfit(key, reason, settings.cache.negative, now);
-                    return Err(plain(reason));
+                Err(Unproven::Unfit(misfit)) => {
+                    let denial = plain(misfit.reason);
+                    verdict.objects.push(("detail", vec![told(&misfit)]));
+                    memory.unfit(key, misfit, settings.cache.negative, now);
+                    return Err(denial);
                 }
             }
             verdict.texts.push(("issued_sha256".to_owned(), obtained.sha256.clone()));
@@ -205,6 +215,7 @@ impl Bench<'_, '_> {
             return Ok(Decided::Forward { code, credential: obtained.token, watched });
         }
         if let Some(refused) = memory.refusal(&key, waited.since(), now) {
+            verdict.objects.extend(refused.detail.as_deref().map(|misfit| ("detail", vec![told(misfit)])));
             return Err(self.refusal(&refused));
         }
         self.ask(memory, &wanted, key)

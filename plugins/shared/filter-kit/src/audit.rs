@@ -4,7 +4,7 @@
 use std::{borrow::Cow, fmt::Write as _};
 
 use oauth_core::{scope::ScopeToken, time::UnixTime, verified_claims::VerifiedClaims};
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use crate::{json_text, request::RequestHead};
 
@@ -19,7 +19,7 @@ pub type RecordObject = Vec<(&'static str, String)>;
 
 /// A record in the making. Members that are not known are left out. It is written as text at once: a tree of values
 /// for each request would cost more than the decision.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Record {
     text: String,
 }
@@ -52,10 +52,21 @@ impl Record {
         }
     }
 
-    /// Adds what a verified token says about who acts; see [`actors`].
+    /// Adds a number. `name` is plain.
     #[must_use]
-    pub fn with_actors(mut self, actors: &str) -> Self {
-        self.text.push_str(actors);
+    pub fn with_number(mut self, name: &str, number: i64) -> Self {
+        self.name(name);
+        let _ = write!(self.text, "{number}");
+        self
+    }
+
+    /// Adds all members of another record in the making: made where they are known, written where the decision is.
+    #[must_use]
+    pub fn with_all_of(mut self, other: &Self) -> Self {
+        if let Some(members) = other.text.strip_prefix('{') {
+            self.text.push(if self.text.is_empty() { '{' } else { ',' });
+            self.text.push_str(members);
+        }
         self
     }
 
@@ -91,14 +102,18 @@ impl Record {
         self.name(name);
         self.text.push('[');
         for (index, object) in objects.iter().take(MOST_ENTRIES).enumerate() {
-            self.text.push_str(if index == 0 { "{" } else { ",{" });
-            for (index, (member, text)) in object.iter().enumerate() {
-                let _ = write!(self.text, "{}\"{member}\":", if index == 0 { "" } else { "," });
-                write_text(&mut self.text, text);
-            }
-            self.text.push('}');
+            self.text.push_str(if index == 0 { "" } else { "," });
+            write_object(&mut self.text, object);
         }
         self.text.push(']');
+        self
+    }
+
+    /// Adds an object. `name` and those of the members are plain.
+    #[must_use]
+    pub fn with_object(mut self, name: &str, object: &RecordObject) -> Self {
+        self.name(name);
+        write_object(&mut self.text, object);
         self
     }
 
@@ -120,27 +135,20 @@ impl Record {
     }
 }
 
-/// What a verified token says about who acts (LOG-02), as members of a record: subject, client, issuer, actors from the
-/// current one inwards, the scopes it holds, and the hash that names it. Made once for a token.
+/// What a verified token says about who acts (LOG-02): subject, client, issuer, actors from the current one inwards, the scopes
+/// it holds, and the hash that names it. Made once for a token.
 #[must_use]
-pub fn actors(token: &impl AsRef<VerifiedClaims>, credential_sha256: &str) -> String {
+pub fn actors(token: &impl AsRef<VerifiedClaims>, credential_sha256: &str) -> Record {
     let claims = token.as_ref();
-    let mut text = String::new();
-    for (name, value) in
-        [("subject", claims.subject()), ("client", claims.client_id()), ("issuer", Some(claims.issuer()))]
-    {
-        if let Some(value) = value {
-            let _ = write!(text, ",\"{name}\":");
-            write_text(&mut text, value);
-        }
-    }
-    text.push_str(",\"actors\":");
-    write_list(&mut text, claims.actors().map(|actor| actor.get("sub").and_then(Value::as_str).unwrap_or("?")));
-    text.push_str(",\"scopes_held\":");
-    write_list(&mut text, claims.scopes().iter().map(ScopeToken::as_str));
-    text.push_str(",\"token_sha256\":");
-    write_text(&mut text, credential_sha256);
-    text
+    let name_of = |actor: &'_ Map<String, Value>| actor.get("sub").and_then(Value::as_str).unwrap_or("?").to_owned();
+    let names: Vec<String> = claims.actors().map(name_of).collect();
+    Record::default()
+        .with_known("subject", claims.subject())
+        .with_known("client", claims.client_id())
+        .with("issuer", claims.issuer())
+        .with_list("actors", names.iter().map(String::as_str))
+        .with_list("scopes_held", claims.scopes().iter().map(ScopeToken::as_str))
+        .with("token_sha256", credential_sha256)
 }
 
 /// The trace identifier of a request (W3C Trace Context §3.2.2.3), if its `traceparent` has one.
@@ -149,6 +157,15 @@ pub fn trace_id(request: &RequestHead) -> Option<String> {
     let traceparent = std::str::from_utf8(request.fields().only("traceparent")?).ok()?;
     let id = traceparent.split('-').nth(1)?;
     (id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then(|| id.to_ascii_lowercase())
+}
+
+fn write_object(out: &mut String, object: &RecordObject) {
+    out.push('{');
+    for (index, (member, text)) in object.iter().enumerate() {
+        let _ = write!(out, "{}\"{member}\":", if index == 0 { "" } else { "," });
+        write_text(out, text);
+    }
+    out.push('}');
 }
 
 fn write_text(out: &mut String, text: &str) {

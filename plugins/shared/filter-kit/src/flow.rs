@@ -25,7 +25,7 @@ use self::{
     room::{Room, Share},
 };
 use crate::{
-    audit::trace_id,
+    audit::{Record, trace_id},
     background::Background,
     crypto::CryptoNeeds,
     matching::require_expected_slash,
@@ -180,19 +180,20 @@ impl<J: Judge> Policy for Judging<J> {
         let rules = J::rules(settings);
         let parts = match request.parts() {
             Ok(parts) => parts.with_forms(common.forms),
-            Err(reason) => return Step::Deny(answering.refuse_unfit(reason, rules, request, now)),
+            Err(reason) => return Step::Deny(answering.refuse_unfit(reason, rules, request, |record| record, now)),
         };
         if let Some(response) = common.cors.preflight(request, &parts.method) {
             return Step::Respond(response);
         }
-        if let Err(reason) = common.requires.check(request, common.token.properties().len()) {
-            return Step::Deny(answering.refuse_unfit(reason, rules, request, now));
+        if let Err(missing) = common.requires.check(request, common.token.properties().len()) {
+            let complete = |record: Record| record.with_objects("detail", &[missing.told()]);
+            return Step::Deny(answering.refuse_unfit(Reason::RequiredFilterMissing, rules, request, complete, now));
         }
         // That the rule which decides expects one is for the verdict to say.
         let slash = require_expected_slash(&parts.path, rules.iter().map(|rule| &rule.matches));
         let mut mcp = match slash.and_then(|()| Mcp::expected(rules, parts.target())) {
             Ok(mcp) => mcp,
-            Err(Ambiguous) => return Step::Deny(answering.refuse_unfit(Reason::PathRefused, rules, request, now)),
+            Err(Ambiguous) => return Step::Deny(answering.refuse_unfit(Reason::PathRefused, rules, request, |record| record, now)),
         };
         answering.as_mcp = mcp.is_some();
         let reading = common.token.read(&mut shared.learned, request, &parts, 0, now);
@@ -321,7 +322,9 @@ fn refuse_token<J: Judge>(
     now: UnixTime,
 ) -> Refusal {
     let denial = refused.denial(scopes_by_head::<J>(settings, parts));
-    answering.refuse(&denial, now, |record| record.with_known("resource", refused.resource.as_deref()))
+    answering.refuse(&denial, now, |record| {
+        record.with_known("resource", refused.resource.as_deref()).with_all_of(&refused.explanation)
+    })
 }
 
 /// The scopes that a request needs, as far as its head says: its body is not read for somebody without a token.

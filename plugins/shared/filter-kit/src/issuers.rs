@@ -21,7 +21,7 @@ use self::{
     fetching::{Fetching, Source},
 };
 use crate::{
-    audit, handoff,
+    audit, explanation, handoff,
     policy::{Callout, CalloutOutcome, Note},
 };
 
@@ -71,7 +71,7 @@ pub struct Authenticated {
     /// SHA-256 of the credential, base64url without padding.
     pub credential_sha256: String,
     /// Who acts, for the audit record.
-    pub actors: String,
+    pub actors: audit::Record,
     /// For the hand-off.
     pub(crate) described: String,
 }
@@ -252,6 +252,13 @@ impl Issuers {
             Err(Reason::UnknownKey) => Err(Box::new(self.look_again(learned, position, looked_again, now))),
             Err(reason) => Err(Box::new(Verification::Refused(reason))),
         }
+    }
+
+    /// What a record says of a token that was refused for `reason`.
+    #[must_use]
+    pub fn explain(&self, token: &str, reason: Reason, now: UnixTime) -> audit::Record {
+        let of_issuer = |claimed: &str| self.trusted.iter().find(|trusted| trusted.issuer.is_named(claimed));
+        explanation::of_token(token, |claimed| of_issuer(claimed).map(|trusted| trusted.issuer.profile), reason, now)
     }
 
     /// A token that was verified before: its issuer must be accepted here and its keys still hold, and time has gone on.

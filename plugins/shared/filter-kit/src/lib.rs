@@ -10,6 +10,7 @@ pub mod clusters;
 pub mod configuration;
 pub mod cors;
 pub mod crypto;
+pub mod explanation;
 pub mod fields;
 pub mod flow;
 pub mod foreign;

@@ -4,13 +4,11 @@
 //! watches, or has yet to decide (its body is still on its way) left no record of an enforcing allow. Records can be
 //! written by every Wasm module of the chain, which is trusted.
 
-use oauth_core::{
-    config::{Problems, at_index},
-    reason::Reason,
-};
+use oauth_core::config::{Problems, at_index};
 use serde::Deserialize;
 
 use crate::{
+    audit::RecordObject,
     policy::PropertyPath,
     request::{Property, RequestHead},
 };
@@ -76,13 +74,36 @@ impl Requires {
     /// among those of the policy.
     ///
     /// # Errors
-    /// [`Reason::RequiredFilterMissing`]
-    pub fn check(&self, request: &RequestHead, first: usize) -> Result<(), Reason> {
-        let is_met = |(index, filter): (usize, &RequiredFilter)| match request.property(first.saturating_add(index)) {
-            Property::Value(record) => record.starts_with(filter.allow().as_bytes()),
-            Property::Absent | Property::Unreadable => false,
-        };
-        if self.filters.iter().enumerate().all(is_met) { Ok(()) } else { Err(Reason::RequiredFilterMissing) }
+    /// The first that did not: the request is denied ([`oauth_core::reason::Reason::RequiredFilterMissing`]).
+    pub fn check(&self, request: &RequestHead, first: usize) -> Result<(), Missing> {
+        for (index, filter) in self.filters.iter().enumerate() {
+            let found = match request.property(first.saturating_add(index)) {
+                Property::Value(record) if record.starts_with(filter.allow().as_bytes()) => continue,
+                Property::Value(_) => "another record",
+                Property::Absent => "no record",
+                Property::Unreadable => "an unreadable record",
+            };
+            return Err(Missing { filter: *filter, found });
+        }
+        Ok(())
+    }
+}
+
+/// A filter that has not let a request through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Missing {
+    /// The filter.
+    pub filter: RequiredFilter,
+    /// What it left instead.
+    pub found: &'static str,
+}
+
+impl Missing {
+    /// For the record.
+    #[must_use]
+    pub fn told(self) -> RecordObject {
+        let expected = format!("an allow in {}", self.filter.record());
+        vec![("check", "requires".to_owned()), ("expected", expected), ("found", self.found.to_owned())]
     }
 }
 
@@ -100,7 +121,7 @@ mod tests {
         Property::Value(Record::new(plugin, decision, "ok", UnixTime::from_millis(0)).into_bytes())
     }
 
-    fn check(left: Vec<Property>) -> Result<(), Reason> {
+    fn check(left: Vec<Property>) -> Result<(), Missing> {
         let requires = Requires { filters: ALL.to_vec() };
         // One of another block comes first.
         let properties = [vec![Property::Absent], left].concat();
@@ -125,7 +146,16 @@ mod tests {
             for other in others.into_iter().chain(rubbish) {
                 let mut left = all();
                 left[position] = other.clone();
-                assert_eq!(check(left), Err(Reason::RequiredFilterMissing), "{name} {other:?}");
+                let missing = check(left).unwrap_err();
+                assert_eq!(missing.filter, ALL[position], "{name} {other:?}");
+                let told = missing.told();
+                assert_eq!(told[1].1, format!("an allow in fourleg.audit.{name}"));
+                let found = match other {
+                    Property::Absent => "no record",
+                    Property::Unreadable => "an unreadable record",
+                    Property::Value(_) => "another record",
+                };
+                assert_eq!(told[2].1, found);
             }
         }
     }

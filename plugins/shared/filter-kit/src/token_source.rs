@@ -29,6 +29,7 @@ use oauth_core::{
 
 use self::{proving::Proving, resource::Credentials};
 use crate::{
+    audit::Record,
     crypto::CryptoNeeds,
     issuers::credential_sha256,
     policy::{Callout, CalloutOutcome, Note, PropertyPath},
@@ -85,9 +86,17 @@ pub struct Refused {
     pub resource: Option<String>,
     /// When another attempt makes sense.
     pub retry_after: Option<Duration>,
+    /// What the record says of it beyond that.
+    pub explanation: Record,
 }
 
 impl Refused {
+    /// For a reason of which nothing else is known.
+    #[must_use]
+    pub fn because(reason: Reason) -> Self {
+        Self { reason, resource: None, retry_after: None, explanation: Record::default() }
+    }
+
     /// The denial, with the challenge of the resource and the scopes to ask for (RFC 6750 §3). It tells nothing else of what
     /// the request would require.
     pub fn denial<'s>(&self, scopes: impl IntoIterator<Item = &'s ScopeToken>) -> Denial {
@@ -265,7 +274,7 @@ impl TokenSource {
         };
         match read {
             Ok(presented) => Reading::Done(presented),
-            Err(reason) => Reading::Refused(Refused { reason, resource, retry_after: None }),
+            Err(reason) => Reading::Refused(Refused { resource, ..Refused::because(reason) }),
         }
     }
 
@@ -274,7 +283,7 @@ impl TokenSource {
     pub fn read_again(&self, learned: &mut Learned, pending: Pending, now: UnixTime) -> Reading {
         match (self.proving(), &mut learned.0) {
             (Some(proving), Some(learned)) => proving.prove(learned, pending.0, true, now),
-            _ => Reading::Refused(Refused { reason: Reason::InternalFault, resource: None, retry_after: None }),
+            _ => Reading::Refused(Refused::because(Reason::InternalFault)),
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::claim_fault::ClaimFault;
 use crate::dialect;
 use crate::issuer::Profile;
 use crate::json::{self, Exact};
@@ -33,6 +34,12 @@ pub struct Claims {
     authorization_details: Option<Exact>,
 }
 
+const A_STRING: &str = "a string";
+const A_NAME: &str = "a string that is not empty";
+const A_DATE: &str = "a number of seconds";
+const AN_OBJECT: &str = "an object";
+const AUDIENCES: &str = "a string or an array of strings";
+
 /// The claim of RFC 9396 §9.1.
 pub(crate) const AUTHORIZATION_DETAILS: &str = "authorization_details";
 
@@ -45,13 +52,21 @@ impl Claims {
     /// - [`Reason::ClaimMissing`] if `iss` or `exp` is missing; for [`Profile::Rfc9068`] also `aud`, `sub`,
     ///   `client_id`, `iat` and `jti` (RFC 9068 §2.2).
     pub fn from_members(members: Map<String, Value>, profile: Profile) -> Result<Self, Reason> {
+        Ok(Self::read(members, profile)?)
+    }
+
+    /// The same, for who wants to know which claim it is.
+    ///
+    /// # Errors
+    /// The first fault that was found.
+    pub fn read(members: Map<String, Value>, profile: Profile) -> Result<Self, ClaimFault> {
         let members = dialect::present(members, profile);
         // Read for its type alone: the signature library does so too.
         text(&members, "nonce")?;
         object(&members, "cnf")?;
         require_short_chain(&members)?;
-        let issuer = text(&members, "iss")?.ok_or(Reason::ClaimMissing)?.to_owned();
-        let expires_at = date(&members, "exp")?.ok_or(Reason::ClaimMissing)?;
+        let issuer = text(&members, "iss")?.ok_or(ClaimFault::absent("iss", A_STRING))?.to_owned();
+        let expires_at = date(&members, "exp")?.ok_or(ClaimFault::absent("exp", A_DATE))?;
         let claims = Self {
             issuer,
             expires_at,
@@ -67,13 +82,15 @@ impl Claims {
             authorization_details: None,
         };
         if profile == Profile::Rfc9068 {
-            let complete = claims.members.contains_key("aud")
-                && claims.subject.is_some()
-                && claims.client_id.is_some()
-                && claims.issued_at.is_some()
-                && claims.jwt_id.is_some();
-            if !complete {
-                return Err(Reason::ClaimMissing);
+            let always_there = [
+                ("aud", AUDIENCES, claims.members.contains_key("aud")),
+                ("sub", A_NAME, claims.subject.is_some()),
+                ("client_id", A_NAME, claims.client_id.is_some()),
+                ("iat", A_DATE, claims.issued_at.is_some()),
+                ("jti", A_NAME, claims.jwt_id.is_some()),
+            ];
+            if let Some((claim, expected, _)) = always_there.iter().find(|(.., is_there)| !is_there) {
+                return Err(ClaimFault::absent(claim, expected));
             }
         }
         Ok(claims)
@@ -239,14 +256,15 @@ impl Claims {
 }
 
 /// RFC 7519 §4.1.3: a string, or an array of strings.
-pub(crate) fn audiences(members: &Map<String, Value>) -> Result<Vec<String>, Reason> {
+pub(crate) fn audiences(members: &Map<String, Value>) -> Result<Vec<String>, ClaimFault> {
     match members.get("aud") {
         None => Ok(Vec::new()),
         Some(Value::String(audience)) => Ok(vec![audience.clone()]),
-        Some(Value::Array(list)) => {
-            list.iter().map(|item| item.as_str().map(str::to_owned).ok_or(Reason::ClaimInvalid)).collect()
-        }
-        Some(_) => Err(Reason::ClaimInvalid),
+        Some(value @ Value::Array(list)) => list
+            .iter()
+            .map(|item| item.as_str().map(str::to_owned).ok_or(ClaimFault::of("aud", AUDIENCES, value)))
+            .collect(),
+        Some(value) => Err(ClaimFault::of("aud", AUDIENCES, value)),
     }
 }
 
@@ -259,41 +277,43 @@ fn act(object: &Map<String, Value>) -> Option<&Map<String, Value>> {
 }
 
 /// RFC 8693 §4.1: every `act` is an object, and the chain ends in time.
-fn require_short_chain(members: &Map<String, Value>) -> Result<(), Reason> {
+fn require_short_chain(members: &Map<String, Value>) -> Result<(), ClaimFault> {
+    let in_act = |fault: ClaimFault| ClaimFault { claim: "act", ..fault };
     object(members, "act")?;
     for (depth, actor) in actors(members).enumerate() {
         object(actor, "act")?;
-        name(actor, "sub")?;
-        text(actor, "iss")?;
+        name(actor, "sub").map_err(in_act)?;
+        text(actor, "iss").map_err(in_act)?;
         if depth >= MAX_ACTORS {
-            return Err(Reason::ClaimInvalid);
+            return Err(ClaimFault { claim: "act", expected: "at most ten actors", found: "more" });
         }
     }
     Ok(())
 }
 
 /// A string that identifies something, and so is not empty.
-pub(crate) fn name(members: &Map<String, Value>, claim: &str) -> Result<Option<String>, Reason> {
+pub(crate) fn name(members: &Map<String, Value>, claim: &'static str) -> Result<Option<String>, ClaimFault> {
     match text(members, claim)? {
-        Some("") => Err(Reason::ClaimInvalid),
+        Some("") => Err(ClaimFault { claim, expected: A_NAME, found: "an empty one" }),
         other => Ok(other.map(str::to_owned)),
     }
 }
 
 /// A string.
-pub(crate) fn text<'m>(members: &'m Map<String, Value>, claim: &str) -> Result<Option<&'m str>, Reason> {
-    members.get(claim).map(|value| value.as_str().ok_or(Reason::ClaimInvalid)).transpose()
+pub(crate) fn text<'m>(members: &'m Map<String, Value>, claim: &'static str) -> Result<Option<&'m str>, ClaimFault> {
+    members.get(claim).map(|value| value.as_str().ok_or(ClaimFault::of(claim, A_STRING, value))).transpose()
 }
 
 /// An object.
 pub(crate) fn object<'m>(
     members: &'m Map<String, Value>,
-    claim: &str,
-) -> Result<Option<&'m Map<String, Value>>, Reason> {
-    members.get(claim).map(|value| value.as_object().ok_or(Reason::ClaimInvalid)).transpose()
+    claim: &'static str,
+) -> Result<Option<&'m Map<String, Value>>, ClaimFault> {
+    members.get(claim).map(|value| value.as_object().ok_or(ClaimFault::of(claim, AN_OBJECT, value))).transpose()
 }
 
 /// A NumericDate (RFC 7519 §2).
-fn date(members: &Map<String, Value>, claim: &str) -> Result<Option<UnixTime>, Reason> {
-    members.get(claim).map(|value| UnixTime::from_numeric_date(value).map_err(|_| Reason::ClaimInvalid)).transpose()
+fn date(members: &Map<String, Value>, claim: &'static str) -> Result<Option<UnixTime>, ClaimFault> {
+    let read = |value: &Value| UnixTime::from_numeric_date(value).map_err(|_| ClaimFault::of(claim, A_DATE, value));
+    members.get(claim).map(read).transpose()
 }

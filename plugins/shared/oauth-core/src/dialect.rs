@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
+use crate::claim_fault::ClaimFault;
 use crate::claims::{name, object, text};
 use crate::issuer::Profile;
-use crate::reason::Reason;
 use crate::scope::{ScopeToken, Scopes};
 
 /// Claims that restrict the use of a token: what they say must be known, so `null` is not taken for absent.
@@ -29,9 +29,9 @@ pub(crate) fn present(mut members: Map<String, Value>, profile: Profile) -> Map<
 /// The client that a token was issued to.
 ///
 /// # Errors
-/// [`Reason::ClaimInvalid`] if a claim of the dialect is not a string or empty, or if two of them differ.
-pub(crate) fn client_id(members: &Map<String, Value>, profile: Profile) -> Result<Option<String>, Reason> {
-    let claims: &[&str] = match profile {
+/// The claim of the dialect that is not a string or empty, or that differs from another.
+pub(crate) fn client_id(members: &Map<String, Value>, profile: Profile) -> Result<Option<String>, ClaimFault> {
+    let claims: &[&'static str] = match profile {
         // RFC 9068 §2.2.
         Profile::Rfc9068 => &["client_id"],
         Profile::Keycloak | Profile::Auth0 | Profile::Generic => &["client_id", "azp"],
@@ -43,7 +43,7 @@ pub(crate) fn client_id(members: &Map<String, Value>, profile: Profile) -> Resul
     for claim in claims {
         let Some(client) = name(members, claim)? else { continue };
         if found.as_ref().is_some_and(|earlier| *earlier != client) {
-            return Err(Reason::ClaimInvalid);
+            return Err(ClaimFault { claim, expected: "the client of the other claim", found: "another client" });
         }
         found = Some(client);
     }
@@ -56,17 +56,17 @@ pub(crate) fn client_id(members: &Map<String, Value>, profile: Profile) -> Resul
 /// dialect both may be either. Which of the two grants is up to the dialect, but where both are present they have to agree.
 ///
 /// # Errors
-/// [`Reason::ClaimInvalid`] if one has the wrong type, holds what is no scope, or contradicts the other.
-pub(crate) fn scopes(members: &Map<String, Value>, profile: Profile) -> Result<Scopes, Reason> {
+/// The claim that has the wrong type, holds what is no scope, or contradicts the other.
+pub(crate) fn scopes(members: &Map<String, Value>, profile: Profile) -> Result<Scopes, ClaimFault> {
     let scope = match profile {
-        Profile::Generic => members.get("scope").map(|value| list(value, profile)).transpose()?,
-        _ => text(members, "scope")?.map(parse).transpose()?,
+        Profile::Generic => members.get("scope").map(|value| list("scope", value, profile)).transpose()?,
+        _ => text(members, "scope")?.map(|text| parse("scope", text)).transpose()?,
     };
-    let scp = members.get("scp").map(|value| list(value, profile)).transpose()?;
+    let scp = members.get("scp").map(|value| list("scp", value, profile)).transpose()?;
     if let (Some(scope), Some(scp)) = (&scope, &scp)
         && scope != scp
     {
-        return Err(Reason::ClaimInvalid);
+        return Err(ClaimFault { claim: "scp", expected: "the scopes of the claim scope", found: "others" });
     }
     let granted = match profile {
         Profile::Rfc9068 | Profile::Keycloak | Profile::Auth0 => scope,
@@ -76,18 +76,19 @@ pub(crate) fn scopes(members: &Map<String, Value>, profile: Profile) -> Result<S
     Ok(granted.unwrap_or_default())
 }
 
-fn parse(text: &str) -> Result<Scopes, Reason> {
-    Scopes::parse(text).map_err(|_| Reason::ClaimInvalid)
+fn parse(claim: &'static str, text: &str) -> Result<Scopes, ClaimFault> {
+    let fault = ClaimFault { claim, expected: "scopes, separated by spaces", found: "another text" };
+    Scopes::parse(text).map_err(|_| fault)
 }
 
-pub(crate) fn list(value: &Value, profile: Profile) -> Result<Scopes, Reason> {
+pub(crate) fn list(claim: &'static str, value: &Value, profile: Profile) -> Result<Scopes, ClaimFault> {
+    let fault = ClaimFault::of(claim, "scopes in the form of the profile", value);
     match value {
-        Value::String(text) if profile != Profile::Okta => parse(text),
-        Value::Array(items) if profile != Profile::Entra => items
-            .iter()
-            .map(|item| item.as_str().and_then(|text| ScopeToken::parse(text).ok()).ok_or(Reason::ClaimInvalid))
-            .collect(),
-        _ => Err(Reason::ClaimInvalid),
+        Value::String(text) if profile != Profile::Okta => parse(claim, text),
+        Value::Array(items) if profile != Profile::Entra => {
+            items.iter().map(|item| item.as_str().and_then(|text| ScopeToken::parse(text).ok()).ok_or(fault)).collect()
+        }
+        _ => Err(fault),
     }
 }
 
@@ -103,11 +104,11 @@ const CLIENT_ROLE_SEPARATOR: char = '/';
 ///   is another one an error; elsewhere what is no string grants nothing.
 ///
 /// # Errors
-/// [`Reason::ClaimInvalid`] if a claim of the dialect has another form than its issuer gives it.
-pub(crate) fn roles(members: &Map<String, Value>, profile: Profile) -> Result<Vec<String>, Reason> {
+/// The claim of the dialect that has another form than its issuer gives it.
+pub(crate) fn roles(members: &Map<String, Value>, profile: Profile) -> Result<Vec<String>, ClaimFault> {
     match profile {
         Profile::Keycloak => keycloak_roles(members),
-        Profile::Entra => members.get("roles").map_or(Ok(Vec::new()), strings),
+        Profile::Entra => members.get("roles").map_or(Ok(Vec::new()), |value| strings("roles", value)),
         Profile::Rfc9068 | Profile::Okta | Profile::Auth0 | Profile::Generic => Ok(members
             .get("roles")
             .and_then(Value::as_array)
@@ -118,25 +119,27 @@ pub(crate) fn roles(members: &Map<String, Value>, profile: Profile) -> Result<Ve
     }
 }
 
-fn keycloak_roles(members: &Map<String, Value>) -> Result<Vec<String>, Reason> {
+fn keycloak_roles(members: &Map<String, Value>) -> Result<Vec<String>, ClaimFault> {
+    const OF_CLIENTS: &str = "resource_access";
     let is_plain = |role: &String| !role.contains(CLIENT_ROLE_SEPARATOR);
     let mut roles = match object(members, "realm_access")? {
-        Some(realm) => realm.get("roles").map_or(Ok(Vec::new()), strings)?,
+        Some(realm) => realm.get("roles").map_or(Ok(Vec::new()), |value| strings("realm_access", value))?,
         None => Vec::new(),
     };
     roles.retain(is_plain);
-    for (client, access) in object(members, "resource_access")?.into_iter().flatten() {
-        let access = access.as_object().ok_or(Reason::ClaimInvalid)?;
-        let of_client = access.get("roles").map_or(Ok(Vec::new()), strings)?;
+    for (client, access) in object(members, OF_CLIENTS)?.into_iter().flatten() {
+        let access = access.as_object().ok_or(ClaimFault::of(OF_CLIENTS, "objects with roles", access))?;
+        let of_client = access.get("roles").map_or(Ok(Vec::new()), |value| strings(OF_CLIENTS, value))?;
         let named = of_client.iter().filter(|role| is_plain(role));
         roles.extend(named.map(|role| format!("{client}{CLIENT_ROLE_SEPARATOR}{role}")));
     }
     Ok(roles)
 }
 
-fn strings(value: &Value) -> Result<Vec<String>, Reason> {
-    let list = value.as_array().ok_or(Reason::ClaimInvalid)?;
-    list.iter().map(|item| item.as_str().map(str::to_owned).ok_or(Reason::ClaimInvalid)).collect()
+fn strings(claim: &'static str, value: &Value) -> Result<Vec<String>, ClaimFault> {
+    let fault = ClaimFault::of(claim, "roles as an array of strings", value);
+    let list = value.as_array().ok_or(fault)?;
+    list.iter().map(|item| item.as_str().map(str::to_owned).ok_or(fault)).collect()
 }
 
 #[cfg(test)]
@@ -144,13 +147,14 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+    use crate::reason::Reason;
 
     fn members(value: Value) -> Map<String, Value> {
         value.as_object().unwrap().clone()
     }
 
     fn read(value: Value, profile: Profile) -> Result<Scopes, Reason> {
-        scopes(&members(value), profile)
+        scopes(&members(value), profile).map_err(Reason::from)
     }
 
     fn set(list: &str) -> Scopes {
@@ -216,7 +220,7 @@ mod tests {
 
     #[test]
     fn the_client_is_found_under_the_name_of_the_dialect() {
-        let client = |value: Value, profile| client_id(&members(value), profile);
+        let client = |value: Value, profile| client_id(&members(value), profile).map_err(Reason::from);
         let all = json!({"client_id": "a", "azp": "a", "cid": "b", "appid": "a"});
         for (profile, expected) in [
             (Profile::Rfc9068, "a"),
@@ -237,7 +241,7 @@ mod tests {
 
     #[test]
     fn keycloak_roles_are_of_the_realm_or_named_after_their_client() {
-        let read = |value: Value| roles(&members(value), Profile::Keycloak);
+        let read = |value: Value| roles(&members(value), Profile::Keycloak).map_err(Reason::from);
         let token = json!({
             "realm_access": {"roles": ["offline_access", "auditor"]},
             "resource_access": {"tools": {"roles": ["reader", "writer"]}, "https://x/y": {"roles": ["admin"]}, "none": {}},
@@ -269,7 +273,11 @@ mod tests {
             [json!({"roles": "admin"}), json!({"roles": [{"value": "admin"}]}), json!({"roles": {"admin": true}})]
         {
             assert_eq!(roles(&members(odd.clone()), Profile::Generic), Ok(vec![]), "{odd}");
-            assert_eq!(roles(&members(odd.clone()), Profile::Entra), Err(Reason::ClaimInvalid), "{odd}");
+            assert_eq!(
+                roles(&members(odd.clone()), Profile::Entra).map_err(Reason::from),
+                Err(Reason::ClaimInvalid),
+                "{odd}"
+            );
         }
     }
 
@@ -285,7 +293,11 @@ mod tests {
             json!({"resource_access": {"tools": {"roles": {"admin": 1}}}}),
             json!({"resource_access": null}),
         ] {
-            assert_eq!(roles(&members(odd.clone()), Profile::Keycloak), Err(Reason::ClaimInvalid), "{odd}");
+            assert_eq!(
+                roles(&members(odd.clone()), Profile::Keycloak).map_err(Reason::from),
+                Err(Reason::ClaimInvalid),
+                "{odd}"
+            );
         }
     }
 }

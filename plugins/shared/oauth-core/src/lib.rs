@@ -8,6 +8,7 @@
 pub mod audience;
 pub mod authorization_details;
 pub mod challenge;
+pub mod claim_fault;
 pub mod claims;
 pub mod claims_request;
 pub mod client_credential;

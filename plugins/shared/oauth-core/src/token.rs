@@ -4,6 +4,7 @@ use std::{rc::Rc, time::Duration};
 
 use serde_json::{Map, Value};
 
+use crate::claim_fault::ClaimFault;
 use crate::claims::Claims;
 use crate::issuer::{Issuer, Profile};
 use crate::jose::{Algorithm, Compact, Crypto, GuestBudget, Header, KeySet};
@@ -77,6 +78,24 @@ impl Unverified {
     #[must_use]
     pub fn key_id(&self) -> Option<&str> {
         self.header.key_id()
+    }
+
+    /// The `alg` that the token claims to be signed by.
+    #[must_use]
+    pub fn algorithm(&self) -> &str {
+        self.header.algorithm()
+    }
+
+    /// The `exp` that the token claims to have, if that is a time.
+    #[must_use]
+    pub fn expires_at(&self) -> Option<UnixTime> {
+        UnixTime::from_numeric_date(self.members.get("exp")?).ok()
+    }
+
+    /// What is wrong with the types of its claims in this dialect, if anything is.
+    #[must_use]
+    pub fn claim_fault(&self, profile: Profile) -> Option<ClaimFault> {
+        Claims::read(self.members.clone(), profile).err()
     }
 
     /// The claims, if this is an access token of the profile that is bound to no key. It proves nothing of them: for a

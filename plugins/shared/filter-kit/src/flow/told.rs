@@ -42,11 +42,12 @@ impl Answering {
         reason: Reason,
         rules: &[Rule<S>],
         request: &RequestHead,
+        complete: impl FnOnce(Record) -> Record,
         now: UnixTime,
     ) -> Refusal {
         let blocks = rules.iter().map(|rule| &rule.matches).filter(|block| block.names_operations());
         let answering = Self { as_mcp: request.may_be_for(blocks.map(Some)), ..self };
-        answering.refuse(&Denial::plain(reason), now, |record| record)
+        answering.refuse(&Denial::plain(reason), now, complete)
     }
 
     /// Denies a path that can be read in more than one way.
@@ -132,7 +133,7 @@ fn who(record: Record, presented: &Presented) -> Record {
     match presented {
         Presented::Token(token) => {
             let record = record.with_known("resource", token.resource());
-            record.with_actors(&actors(token.as_ref(), token.credential_sha256()))
+            record.with_all_of(&actors(token.as_ref(), token.credential_sha256()))
         }
         Presented::Public => record,
     }

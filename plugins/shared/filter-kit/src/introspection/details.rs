@@ -43,7 +43,8 @@ impl Introspection {
             return Details::AsTheTokenSays;
         }
         let refused = |reason, retry_after: Option<Duration>| {
-            Details::Refused(Refused { reason, resource: token.resource().map(str::to_owned), retry_after })
+            let resource = token.resource().map(str::to_owned);
+            Details::Refused(Refused { resource, retry_after, ..Refused::because(reason) })
         };
         let Some(credential) = credential.filter(|credential| token.is_of(credential)) else {
             return refused(Reason::CredentialChanged, None);

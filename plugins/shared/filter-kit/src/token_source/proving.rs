@@ -14,7 +14,9 @@ use super::{
     resource::{Credentials, RawResource, Resources},
 };
 use crate::{
+    audit::Record,
     crypto::{CryptoChoice, CryptoNeeds},
+    explanation,
     introspection::{self, Asked, Introspection, RawIntrospection},
     issuers::{self, Issuers, RawIssuer, Verification, credential_sha256},
     policy::{Callout, CalloutOutcome, Note},
@@ -181,10 +183,15 @@ impl Proving {
                 let proven = (known.token.as_ref(), known.credential_sha256.as_str());
                 self.resources.hand_over(&credentials, issuers, known.issuer, proven)
             }
-            Verification::Refused(reason) => self.refused(&credentials, reason),
+            Verification::Refused(reason) => {
+                let explanation = issuers.explain(&credentials.token, reason, now);
+                Reading::Refused(Refused { explanation, ..self.resources.refused(Some(credentials.resource), reason) })
+            }
             Verification::AwaitKeys(callout) => Reading::Await(callout, Pending(credentials)),
             Verification::KeysUnavailable(wait) => {
-                Reading::Refused(Refused { reason: Reason::KeysUnavailable, resource: None, retry_after: Some(wait) })
+                let explanation = issuers.explain(&credentials.token, Reason::KeysUnavailable, now);
+                let refused = Refused::because(Reason::KeysUnavailable);
+                Reading::Refused(Refused { retry_after: Some(wait), explanation, ..refused })
             }
         }
     }
@@ -203,7 +210,8 @@ impl Proving {
             Asked::Await(callout) => return Reading::Await(callout, Pending(credentials)),
             Asked::Refused(reason, retry_after) => {
                 let refused = self.resources.refused(Some(credentials.resource), reason);
-                return Reading::Refused(Refused { retry_after, ..refused });
+                let explanation = introspection.issuers().explain(&credentials.token, reason, now);
+                return Reading::Refused(Refused { retry_after, explanation, ..refused });
             }
         };
         let Some(issuer) = introspection.issuer() else { return self.refused(&credentials, Reason::InternalFault) };
@@ -212,7 +220,12 @@ impl Proving {
                 let proven = (&claims, &*credential_sha256(&credentials.token));
                 self.resources.hand_over(&credentials, introspection.issuers(), 0, proven)
             }
-            Err(reason) => self.refused(&credentials, reason),
+            Err(reason) => {
+                let token_sha256 = credential_sha256(&credentials.token);
+                let explanation = Record::default().with("token_sha256", &token_sha256);
+                let explanation = explanation::of_claim(explanation, active.claim_fault(issuer.profile));
+                Reading::Refused(Refused { explanation, ..self.resources.refused(Some(credentials.resource), reason) })
+            }
         }
     }
 

@@ -13,6 +13,7 @@ use serde::Deserialize;
 
 use super::{HandedOver, Presented, Reading, Refused};
 use crate::{
+    audit, explanation,
     issuers::Issuers,
     matching::RawMatch,
     request::{Parts, RequestHead},
@@ -82,7 +83,10 @@ impl Resources {
     pub(super) fn credentials(&self, request: &RequestHead, parts: &Parts) -> Result<Credentials, Refused> {
         let resource = match resources::of_request(self.0.iter(), parts) {
             Ok(Some((resource, _))) => resource,
-            Ok(None) => return Err(self.refused(None, Reason::ResourceUnknown)),
+            Ok(None) => {
+                let explanation = explanation::of_place(request);
+                return Err(Refused { explanation, ..Refused::because(Reason::ResourceUnknown) });
+            }
             Err(_) => return Err(self.refused(None, Reason::PathRefused)),
         };
         let values: Vec<&[u8]> = request.fields().all("authorization").collect();
@@ -106,7 +110,11 @@ impl Resources {
         };
         let audiences = resource.audiences(issuer);
         match require_audience_by(AudienceComparison::default(), claims, audiences, false) {
-            Err(reason) => Reading::Refused(self.refused(Some(credentials.resource), reason)),
+            Err(reason) => {
+                let explanation = audit::actors(claims, credential_sha256);
+                let explanation = explanation.with_all_of(&explanation::of_audiences(claims.audiences(), audiences));
+                Reading::Refused(Refused { explanation, ..self.refused(Some(credentials.resource), reason) })
+            }
             Ok(()) => Reading::Done(Presented::Token(Box::new(HandedOver {
                 resource: Some(resource.resource.clone()),
                 profile: trusted.profile,
@@ -119,6 +127,6 @@ impl Resources {
     /// In the name of a resource, if it is known.
     pub(super) fn refused(&self, resource: Option<usize>, reason: Reason) -> Refused {
         let resource = resource.and_then(|position| self.get(position)).map(|protected| protected.resource.clone());
-        Refused { reason, resource, retry_after: None }
+        Refused { resource, ..Refused::because(reason) }
     }
 }

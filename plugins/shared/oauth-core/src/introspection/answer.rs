@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use crate::claim_fault::ClaimFault;
 use crate::claims::Claims;
 use crate::dialect;
 use crate::issuer::{Issuer, Profile, TypeProof};
@@ -94,6 +95,12 @@ impl Active {
     #[must_use]
     pub fn size(&self) -> usize {
         self.text.len()
+    }
+
+    /// What is wrong with the types of what is said, as claims in this dialect, if anything is.
+    #[must_use]
+    pub fn claim_fault(&self, profile: Profile) -> Option<ClaimFault> {
+        Claims::read(self.members.clone(), profile).err()
     }
 
     /// What is said, as the claims of an access token of `issuer` that is current at `now`. The audience is still open.

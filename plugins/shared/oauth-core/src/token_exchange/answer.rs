@@ -85,7 +85,7 @@ pub fn process_response(kind: Kind, profile: ServerProfile, status: u16, body: &
         None => None,
         // RFC 6749 §5.1 wants a text; where tokens may list scopes, so may their server.
         Some(Value::Array(_)) if dialect != Profile::Generic => return Err(unusable(Unusable::BadScope)),
-        Some(scope) => Some(dialect::list(scope, Profile::Generic).map_err(|_| unusable(Unusable::BadScope))?),
+        Some(scope) => Some(dialect::list("scope", scope, Profile::Generic).map_err(|_| unusable(Unusable::BadScope))?),
     };
     if !fits_a_field(access_token) {
         return Err(unusable(Unusable::BadToken));

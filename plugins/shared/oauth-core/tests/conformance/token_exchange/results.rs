@@ -6,7 +6,7 @@ use oauth_core::requirement::{Actors, RawActors};
 use oauth_core::secret::Secret;
 use oauth_core::token_exchange::{
     Expected, Issued, ServerProfile, check,
-    result::{Audiences, Checked},
+    result::{Audiences, Checked, Misfit},
 };
 use oauth_core::{Claims, Profile, Reason, ScopeToken, Scopes};
 use serde_json::{Value, json};
@@ -56,6 +56,10 @@ impl Bench {
     }
 
     fn check_issued(&self, token: String, scope: Option<&str>) -> Result<Checked, Reason> {
+        self.explained(token, scope).map_err(|misfit| misfit.reason)
+    }
+
+    fn explained(&self, token: String, scope: Option<&str>) -> Result<Checked, Misfit> {
         let scope = scope.map(|list| Scopes::parse(list).unwrap());
         let issued = Issued { access_token: Secret::new(token), expires_in: None, scope };
         let expected = Expected {
@@ -104,6 +108,30 @@ fn a_token_for_somebody_else_or_for_others_too_is_not_used() {
     bench.audiences.further = vec!["account".to_owned()];
     assert_eq!(bench.check(&with("aud", json!(["tool-b", "account"]))), Ok(()));
     assert_eq!(bench.check(&with("aud", json!(["account"]))), UNFIT);
+}
+
+/// LOG-02
+#[test]
+fn what_does_not_fit_says_what_was_wanted_and_what_was_there() {
+    let bench = Bench::new();
+    for (token, check, expected, found) in [
+        (with("aud", json!(["tool-b", "tool-c"])), "aud", "tool-b", "tool-b tool-c"),
+        (with("sub", json!("mallory")), "sub", "alice", "mallory"),
+        (with("sub", json!(null)), "form", "an access token that can be read", "claim_invalid"),
+        (with("iss", json!("https://evil.example")), "iss", ISSUER, "https://evil.example"),
+        (with("scope", json!("b:read b:write")), "scope", "b:read", "b:read b:write"),
+        (with("scope", json!("")), "scope", "b:read", ""),
+        (with("exp", json!(EXP + 1_000)), "exp", &format!("at most {}", EXP + 300), &(EXP + 1_000).to_string()),
+        (with("exp", json!(5)), "exp", &format!("after {}", NOW.as_secs()), "5"),
+        (with("nbf", json!(EXP)), "nbf", &format!("at most {}", NOW.as_secs() + 30), &EXP.to_string()),
+    ] {
+        let misfit = bench.explained(jwt(&token), None).unwrap_err();
+        assert_eq!((misfit.check, &*misfit.expected, &*misfit.found), (check, expected, found), "{token}");
+    }
+    let long = bench.explained(jwt(&with("aud", json!("x".repeat(5_000)))), None).unwrap_err();
+    assert_eq!(long.found.chars().count(), 257);
+    let opaque = bench.explained("secret-of-ours".to_owned(), None).unwrap_err();
+    assert!(!format!("{opaque:?}").contains("secret"), "{opaque:?}");
 }
 
 /// AUD-16
