@@ -3,6 +3,7 @@
 mod all_four;
 mod istio;
 mod sessions;
+mod logged;
 mod shipped;
 
 use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
@@ -193,6 +194,8 @@ mod on_envoy {
         let upstream = EchoUpstream::start().unwrap();
         let yaml = shipped_in_the_lab(SHIPPED[0], upstream.address(), &identity_provider);
         let running = launch(&envoy, &Config::Yaml(yaml), 1).unwrap();
+        let yaml = shipped_in_the_lab(SHIPPED[0], &upstream, &identity_provider);
+        let mut running = launch(&envoy, &Config::Yaml(yaml), 1).unwrap();
         let token = |audience: &str| {
             let key = identity_provider.signing_key();
             identity_provider.mint(audience).access_token().scope("tools:read").sign_with(&key)
@@ -208,6 +211,7 @@ mod on_envoy {
         assert_eq!(send("/mcp", Some(token("https://other.example"))), 401);
         assert_eq!(send("/mcp", None), 401);
         assert_eq!(send("/healthz", None), 200);
+        assert_eq!(send("/elsewhere?access_token=s3cret-of-a-client", None), 403);
         let metrics = running.admin_get("/stats/prometheus").unwrap().text();
         for (decision, code, count) in [
             ("deny", "audience_mismatch", 1),
@@ -226,6 +230,14 @@ mod on_envoy {
             assert!(line.contains(&format!("fourleg_code=\"{code}\"")), "{line}");
             assert!(line.ends_with(&format!(" {count}")), "{line}");
         }
+        let logs = running.stop();
+        let lines = logged::lines(&logs);
+        let line = lines.iter().find(|line| line["path"] == "/elsewhere").unwrap();
+        assert_eq!((&line["method"], &line["status"]), (&"GET".into(), &403.into()));
+        assert!(line["request_id"].is_string() && line["authority"].is_string(), "{line}");
+        let records = logged::records(&logs, "audience_validation");
+        assert!(records.iter().any(|record| record["code"] == "resource_unknown" && record["path"] == "/elsewhere"));
+        assert!(!logs.iter().any(|line| line.contains("s3cret-of-a-client")), "{logs:#?}");
     }
 
     /// RAR-13
@@ -252,8 +264,10 @@ mod on_envoy {
                 && line.contains("fourleg_code=\"insufficient_authorization\"")
         };
         assert!(metrics.lines().any(counted), "{metrics}");
-        let logs = running.stop().join("\n");
-        assert!(logs.contains("\"details_needed\":[\"payment\"]") && logs.contains("\"tool\":\"pay\""), "{logs}");
+        let records = logged::records(&running.stop(), "rar_enforcement");
+        let of_call =
+            |record: &serde_json::Value| record["details_needed"] == json!(["payment"]) && record["tool"] == "pay";
+        assert!(records.iter().any(of_call), "{records:#?}");
     }
 
     #[test]
@@ -286,13 +300,11 @@ mod on_envoy {
                 |line: &str| line.contains("fourleg_claim_challenge_decisions_total{") && line.contains(&labels);
             assert!(metrics.lines().any(counted), "no metric of {code} in {metrics}");
         }
-        let logs = running.stop().join("\n");
-        assert!(
-            logs.contains("\"unmet\":[\"acr\"]")
-                && logs.contains("\"held_acr\":")
-                && logs.contains("\"tool\":\"delete_file\""),
-            "{logs}"
-        );
+        let records = logged::records(&running.stop(), "claim_challenge");
+        let of_weak = |record: &serde_json::Value| {
+            record["unmet"] == json!(["acr"]) && !record["held_acr"].is_null() && record["tool"] == "delete_file"
+        };
+        assert!(records.iter().any(of_weak), "{records:#?}");
     }
 
     /// REV-01, REV-02, STP-09
@@ -364,7 +376,8 @@ mod on_envoy {
         let token = identity_provider.issue(identity_provider.mint(here).access_token().scope("tools:read b:read"));
         let answer = super::send(&running, get("/mcp").bearer(&token));
         let metrics = running.admin_get("/stats/prometheus").unwrap().text();
-        let logs = running.stop().join("\n");
+        let lines = running.stop();
+        let logs = lines.join("\n");
         assert_eq!(answer.status, 200, "{logs}");
         let received = upstream.received();
         let field = find(&received[0].request.headers, "authorization").unwrap_or_default();
@@ -379,11 +392,11 @@ mod on_envoy {
         for shown in [secret, "s3cret-of-the-gateway", token.as_str(), forwarded.trim_start_matches("Bearer ")] {
             assert!(!logs.contains(shown) && !metrics.contains(shown));
         }
-        assert!(
-            logs.contains("\"scopes_asked\":[\"b:read\"]")
-                && logs.contains("\"issued_actors\":[\"gateway\",\"agent-1\"]"),
-            "{logs}"
-        );
+        let records = logged::records(&lines, "token_exchange");
+        let of_exchange = |record: &serde_json::Value| {
+            record["scopes_asked"] == json!(["b:read"]) && record["issued_actors"] == json!(["gateway", "agent-1"])
+        };
+        assert!(records.iter().any(of_exchange), "{records:#?}");
         let counted = |line: &str| {
             line.contains("fourleg_token_exchange_decisions_total{") && line.contains("fourleg_code=\"exchanged\"")
         };

@@ -26,7 +26,7 @@ fn each_filter_of_the_manifest_is_put_before_the_router() {
         let operation = &patch["patch"]["operation"];
         match patch["applyTo"].as_str().unwrap() {
             "CLUSTER" | "EXTENSION_CONFIG" => assert_eq!(operation, "ADD"),
-            "NETWORK_FILTER" => assert_eq!(operation, "MERGE"),
+            "NETWORK_FILTER" | "BOOTSTRAP" => assert_eq!(operation, "MERGE"),
             other => {
                 let filter = &patch["match"]["listener"]["filterChain"]["filter"];
                 assert_eq!(filter["subFilter"]["name"], "envoy.filters.http.router");
@@ -34,6 +34,18 @@ fn each_filter_of_the_manifest_is_put_before_the_router() {
             }
         }
     }
+}
+
+/// Nobody keeps them alike by hand.
+#[test]
+fn the_manifest_logs_and_labels_as_the_chain_does() {
+    let manifest = of_kind("EnvoyFilter");
+    let chain = documents("envoy/all-four.yaml").remove(0);
+    let manager = &chain["static_resources"]["listeners"][0]["filter_chains"][0]["filters"][0]["typed_config"];
+    assert!(manager["access_log"].is_array());
+    assert_eq!(patched(&manifest, "NETWORK_FILTER")[0]["typed_config"]["access_log"], manager["access_log"]);
+    assert!(chain["stats_config"]["stats_tags"].is_array());
+    assert_eq!(patched(&manifest, "BOOTSTRAP")[0]["stats_config"], chain["stats_config"]);
 }
 
 /// Inside the listener, a module that is missing would leave running pods with a listener that has no filter.

@@ -90,6 +90,27 @@ fn every_shipped_connection_manager_bounds_what_one_connection_has_waiting() {
     }
 }
 
+/// LOG-01: a query may hold credentials.
+#[test]
+fn every_shipped_access_log_is_json_with_all_records_and_without_queries() {
+    for file in shipped_files() {
+        let documents = documents(&file);
+        let managers: Vec<&Value> = documents.iter().flat_map(|one| of_type(one, ".HttpConnectionManager")).collect();
+        for manager in managers {
+            let format = &manager["access_log"][0]["typed_config"]["log_format"]["json_format"];
+            for member in ["time", "request_id", "method", "authority", "path", "status", "details"] {
+                assert!(format[member].is_string(), "{member} in {file}");
+            }
+            assert_eq!(format["path"], "%PATH(NQ)%", "{file}");
+            let plugins = documents.iter().flat_map(|one| of_type(one, ".wasm.v3.Wasm"));
+            for plugin in plugins.map(|filter| filter["config"]["name"].as_str().unwrap()) {
+                let record = format!("%FILTER_STATE(wasm.fourleg.audit.{plugin}:PLAIN)%");
+                assert_eq!(format[plugin], json!(record), "{file}");
+            }
+        }
+    }
+}
+
 /// The lines of the block for TLS without the `#` before them.
 fn with_tls(yaml: &str) -> String {
     let (before, rest) = yaml.split_once("          # transport_socket:").unwrap();
