@@ -2,8 +2,8 @@
 
 mod all_four;
 mod istio;
-mod sessions;
 mod logged;
+mod sessions;
 mod shipped;
 
 use std::{fs, net::SocketAddr, path::PathBuf, time::Duration};
@@ -193,8 +193,6 @@ mod on_envoy {
         let identity_provider = IdentityProvider::builder().issuer(issuer).start().unwrap();
         let upstream = EchoUpstream::start().unwrap();
         let yaml = shipped_in_the_lab(SHIPPED[0], upstream.address(), &identity_provider);
-        let running = launch(&envoy, &Config::Yaml(yaml), 1).unwrap();
-        let yaml = shipped_in_the_lab(SHIPPED[0], &upstream, &identity_provider);
         let mut running = launch(&envoy, &Config::Yaml(yaml), 1).unwrap();
         let token = |audience: &str| {
             let key = identity_provider.signing_key();

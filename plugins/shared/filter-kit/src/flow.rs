@@ -193,7 +193,9 @@ impl<J: Judge> Policy for Judging<J> {
         let slash = require_expected_slash(&parts.path, rules.iter().map(|rule| &rule.matches));
         let mut mcp = match slash.and_then(|()| Mcp::expected(rules, parts.target())) {
             Ok(mcp) => mcp,
-            Err(Ambiguous) => return Step::Deny(answering.refuse_unfit(Reason::PathRefused, rules, request, |record| record, now)),
+            Err(Ambiguous) => {
+                return Step::Deny(answering.refuse_unfit(Reason::PathRefused, rules, request, |record| record, now));
+            }
         };
         answering.as_mcp = mcp.is_some();
         let reading = common.token.read(&mut shared.learned, request, &parts, 0, now);

@@ -34,7 +34,9 @@ impl VerificationKey {
             crypto.verifier.and_then(|host| self.asked(host, algorithm, token.signature(), token.signing_input()));
         match of_host {
             Some(proves) => Ok(proves),
-            None if guest_may(self.guest_cost()) => Ok(self.proves_in_guest(algorithm, token.signature(), token.signing_input())),
+            None if guest_may(self.guest_cost()) => {
+                Ok(self.proves_in_guest(algorithm, token.signature(), token.signing_input()))
+            }
             None => Err(Reason::Overloaded),
         }
     }
