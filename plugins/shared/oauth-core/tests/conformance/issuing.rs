@@ -152,7 +152,11 @@ pub(crate) fn key_set(keys: &[Value]) -> KeySet {
 /// The key set of the test issuer: RSA key `k1`, EC key `k2`, and more.
 pub(crate) fn issuer_keys() -> KeySet {
     key_set(&[
+        // A key without `alg` is one for RS256.
         Key::Rsa.jwk_with(json!({"kid": "k1", "use": "sig"})),
+        Key::Rsa.jwk_with(json!({"kid": "k1", "alg": "RS384"})),
+        Key::Rsa.jwk_with(json!({"kid": "k1", "alg": "RS512"})),
+        Key::Rsa.jwk_with(json!({"kid": "k1", "alg": "PS256"})),
         Key::P256.jwk_with(json!({"kid": "k2", "use": "sig"})),
         Key::P384.jwk_with(json!({"kid": "k384"})),
         Key::Ed25519.jwk_with(json!({"kid": "ed"})),
