@@ -11,8 +11,8 @@ fn unfit(path: &str) -> [(Request, &'static str); 4] {
     [
         (get(path).header("x-http-method-override", "DELETE"), "method_override"),
         (get(path).header("x-original-url", "/other"), "path_override"),
-        (post(&format!("{path}?_method=DELETE")), "method_override"),
-        (get(&format!("{path}/a%2e%2e")), "path_refused"),
+        (post(format!("{path}?_method=DELETE")), "method_override"),
+        (get(format!("{path}/a%2e%2e")), "path_refused"),
     ]
 }
 

@@ -141,9 +141,15 @@ impl RawConfig {
         let raw = rules::required(self.rules.as_deref(), "rules", problems);
         let rest_is_denied = self.unmatched == Some(Unmatched::Deny);
         let written = raw.iter().map(RawStepUpRule::written);
-        rules::settings(written, Members::HttpAndMcp, rest_is_denied, "rules", problems, |raw, _, place, problems| {
-            raw.map(|raw| raw.settings(styles, place, problems)).unwrap_or_default()
-        })
+        rules::settings(
+            written,
+            Members::HttpAndMcp,
+            None,
+            rest_is_denied,
+            "rules",
+            problems,
+            |raw, _, place, problems| raw.map(|raw| raw.settings(styles, place, problems)).unwrap_or_default(),
+        )
     }
 
     fn asking(&self, problems: &mut Problems) -> Asking {

@@ -167,6 +167,7 @@ impl RawConfig {
         rules::settings(
             written,
             Members::HttpAndMcp,
+            None,
             rest_is_denied,
             "rules",
             problems,

@@ -151,6 +151,7 @@ impl RawConfig {
         let targets = rules::settings(
             raw.iter().map(RawTarget::written),
             Members::HttpAndMcp,
+            None,
             // What no target is about gets no credential: another Host header wins nothing.
             true,
             "targets",

@@ -102,15 +102,7 @@ impl RawResource {
     fn rules(&self, resource: Option<&Match>, variables: &[&str], place: &str, problems: &mut Problems) -> Vec<Rule> {
         let raw = self.rules.as_deref().unwrap_or_default();
         let written = raw.iter().map(RawRule::written);
-        rules::settings(written, Members::Http, false, place, problems, |raw, block, place, problems| {
-            if let (Some(resource), Some(block)) = (resource, block)
-                && !resource.paths_meet(block)
-            {
-                problems.add(
-                    at(&at(place, "match"), "path"),
-                    "lies outside of the resource's path, so the rule is never reached: expected a whole path within it",
-                );
-            }
+        rules::settings(written, Members::Http, resource, false, place, problems, |raw, block, place, problems| {
             let own = block.into_iter().flat_map(Match::variables);
             requirement(raw, &own.chain(variables.iter().copied()).collect::<Vec<_>>(), &at(place, "require"), problems)
         })

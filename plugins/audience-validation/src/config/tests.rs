@@ -57,6 +57,9 @@ fn each_typical_mistake_is_named_with_its_place() {
     let gone = |pointer| sound.gone(pointer);
     sound.each_is_told_once([
         (gone("/issuers"), "issuers is missing"),
+        (set("/issuers/1/issuer", json!("https://other.example ")), "issuers[1].issuer is empty or has white space around it"),
+        (set("/resources/0/accept/0/audiences", json!(["\tfiles"])), "audiences is empty or holds a name that is empty or has"),
+        (set("/resources/0/require", json!({"scope": ["files:read"]})), "; did you mean `scopes`?"),
         (set("/issuers", json!([])), "issuers is empty"),
         (gone("/issuers/0/issuer"), "issuers[0].issuer is missing"),
         (set("/issuers/0/issuer", json!(7)), "issuers[0].issuer is of type integer: expected a string"),
@@ -182,7 +185,27 @@ fn each_typical_mistake_is_named_with_its_place() {
         ),
         (
             set("/resources/0/rules/0/match", json!({"path": {"prefix": "/delete"}})),
-            "resources[0].rules[0].match.path lies outside of the resource's path",
+            "resources[0].rules[0].match is never reached, since it lies outside of the resource's match",
+        ),
+        (
+            set(
+                "/resources/0",
+                json!({
+                    "resource": "https://tools.example/files", "match": {"hosts": ["a.example"], "path": {"prefix": "/files"}},
+                    "rules": [{"name": "a", "match": {"hosts": ["b.example"]}, "require": {}}],
+                }),
+            ),
+            "resources[0].rules[0].match is never reached, since it lies outside of the resource's match",
+        ),
+        (
+            set(
+                "/resources/0/rules",
+                json!([
+                    {"name": "a", "match": {"path": {"prefix": "/files"}}, "require": {}},
+                    {"name": "b", "match": {"methods": ["DELETE"]}, "require": {"scopes": ["files:admin"]}},
+                ]),
+            ),
+            "resources[0].rules[1].match is never reached: the rule \"a\" before it",
         ),
         (set("/resources/0/match/path/prefix", json!("/files/*")), "resources[0].match.path.prefix holds a *"),
         (

@@ -2,7 +2,7 @@
 
 use oauth_core::{
     audience::{is_resource_identifier, same_resource},
-    config::{Problems, at, at_index},
+    config::{Problems, at, at_index, is_name},
 };
 use serde::Deserialize;
 
@@ -90,10 +90,10 @@ impl RawProtected<'_> {
         for (index, raw) in raw.iter().enumerate() {
             let place = at_index(&place, index);
             let audiences = raw.audiences.clone().unwrap_or_else(|| vec![resource.to_owned()]);
-            if audiences.is_empty() || audiences.iter().any(String::is_empty) {
+            if audiences.is_empty() || !audiences.iter().all(|audience| is_name(audience)) {
                 problems.add(
                     at(&place, "audiences"),
-                    "is empty or holds an empty name: expected the audiences that mean this resource",
+                    "is empty or holds a name that is empty or has white space around it: expected the audiences that mean this resource",
                 );
             }
             let issuer = problems.required(at(&place, "issuer"), raw.issuer.as_deref(), "one of issuers[].issuer");

@@ -85,10 +85,12 @@ pub fn required<'r, R>(raw: Option<&'r [R]>, place: &str, problems: &mut Problem
 /// Checks a list of rules and what is wrong between them; notes every mistake below `place`. `require` makes a rule's
 /// requirement of its `require`, its match if that is sound, and the rule's place.
 ///
-/// `members` says what a match may name; `rest_is_denied` says that what no rule matches is denied.
+/// `members` says what a match may name; `outer` is the block about all requests that come to these rules, if there is
+/// one; `rest_is_denied` says that what no rule matches is denied.
 pub fn settings<'a, R, S>(
     written: impl Iterator<Item = Written<'a, R>>,
     members: Members,
+    outer: Option<&Match>,
     rest_is_denied: bool,
     place: &str,
     problems: &mut Problems,
@@ -103,8 +105,15 @@ pub fn settings<'a, R, S>(
         if rules.iter().take(position).any(|(_, earlier)| earlier.name == rule.name) {
             problems.note(at(place, "name"), "is the name of an earlier rule, too: records do not tell them apart");
         }
+        let Some(reached) = outer.map_or_else(|| Some(rule.matches.clone()), |outer| rule.matches.within(outer)) else {
+            problems.add(
+                at(place, "match"),
+                "is never reached, since it lies outside of the resource's match: expected some of its requests",
+            );
+            continue;
+        };
         let covers =
-            |(_, earlier): &&(String, Rule<S>)| earlier.mode == Mode::Enforce && earlier.matches.covers(&rule.matches);
+            |(_, earlier): &&(String, Rule<S>)| earlier.mode == Mode::Enforce && earlier.matches.covers(&reached);
         if let Some((_, earlier)) = rules.iter().take(position).find(covers) {
             problems.add(
                 at(place, "match"),

@@ -3,6 +3,7 @@
 //! Raw structs derive `Deserialize` with `deny_unknown_fields` and only optional members; what must be there, and
 //! what values make sense, is checked when raw becomes settings. So one pass over a broken file finds everything.
 
+mod did_you_mean;
 mod reader;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::json;
+use did_you_mean::did_you_mean;
 use reader::Step;
 
 /// One mistake in a configuration.
@@ -153,13 +155,13 @@ pub fn read<T: DeserializeOwned>(document: &[u8]) -> (Option<T>, Problems) {
         };
         let mut message = error.to_string();
         if let Some(name) = between_backticks(&message, "unknown field ") {
+            message = match message.split_once(", ") {
+                Some((_, expected)) => format!("is not known here: {expected}{}", did_you_mean(&name, expected)),
+                None => "is not known here".to_owned(),
+            };
             if steps.last() != Some(&Step::Member(name.clone())) {
                 steps.push(Step::Member(name));
             }
-            message = match message.split_once(", ") {
-                Some((_, expected)) => format!("is not known here: {expected}"),
-                None => "is not known here".to_owned(),
-            };
         } else {
             message = without_values(&message);
         }
@@ -257,6 +259,13 @@ impl Removed {
             _ => false,
         }
     }
+}
+
+/// Whether a token can say this name. What is empty or has white space around it is a slip of the pen: it would equal
+/// nothing, so that what it should hold for would never be.
+#[must_use]
+pub fn is_name(text: &str) -> bool {
+    !text.is_empty() && text.trim() == text
 }
 
 /// The path of a member.
@@ -374,7 +383,7 @@ mod tests {
             ("seconds", "is of type integer: expected a whole number that is not negative"),
             ("mode", "has a wrong value: expected `enforce` or `shadow`"),
             ("list[0].size", "is of type string: expected a whole number that is not negative"),
-            ("list[1].sise", "is not known here: expected `size`"),
+            ("list[1].sise", "is not known here: expected `size`; did you mean `size`?"),
             ("list[2]", "is of type integer: expected struct Inner"),
             ("list[3].size", "is of type list: expected a whole number that is not negative"),
             ("extra", "is not known here: expected one of `name`, `seconds`, `mode`, `list`"),

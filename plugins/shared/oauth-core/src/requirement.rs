@@ -18,7 +18,7 @@ pub use self::cidr::source_ip;
 
 use self::cidr::Cidr;
 use self::subject::Template;
-use crate::config::{Problems, at, at_index};
+use crate::config::{Problems, at, at_index, is_name};
 use crate::pointer::Pointer;
 use crate::reason::Reason;
 use crate::scope::{MissingScopes, ScopeHierarchy, ScopeToken, require_scopes_within};
@@ -112,8 +112,11 @@ impl RawRequirement {
         for (name, list) in [("clients", &self.clients), ("subject_equals", &self.subject_equals)] {
             require_names(list.as_deref(), &at(place, name), problems);
         }
-        if self.roles.as_ref().is_some_and(|roles| roles.iter().any(String::is_empty)) {
-            problems.add(at(place, "roles"), "holds an empty name: expected names of roles");
+        if self.roles.as_ref().is_some_and(|roles| !roles.iter().all(|role| is_name(role))) {
+            problems.add(
+                at(place, "roles"),
+                "holds a name that is empty or has white space around it: expected names of roles",
+            );
         }
         let sources = self.source_cidrs.as_deref();
         if sources.is_some_and(<[_]>::is_empty) {
@@ -195,8 +198,8 @@ fn each<R, S>(list: Option<&[R]>, place: &str, mut settings: impl FnMut(&R, &str
 
 /// A list that is there says something: an empty one could be meant as "none" or as "all".
 pub fn require_names(list: Option<&[String]>, place: &str, problems: &mut Problems) {
-    if list.is_some_and(|list| list.is_empty() || list.iter().any(String::is_empty)) {
-        problems.add(place, "is empty or holds an empty name: expected at least one name, or leave it out");
+    if list.is_some_and(|list| list.is_empty() || !list.iter().all(|name| is_name(name))) {
+        problems.add(place, "is empty or holds a name that is empty or has white space around it: expected at least one name, or leave it out");
     }
 }
 

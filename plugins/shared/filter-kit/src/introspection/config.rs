@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use oauth_core::{
     client_credential::RawClientCredential,
-    config::{Problems, at},
+    config::{Problems, at, is_name},
     introspection::Signing,
     issuer::{Issuer, Profile},
 };
@@ -69,8 +69,8 @@ impl RawIntrospection {
         let endpoint = endpoint.and_then(|url| https_url(url, &endpoint_place, problems));
         let issuer_place = at(place, "issuer");
         let issuer = problems.required(&issuer_place, self.issuer.clone(), "the issuer whose tokens it knows");
-        if issuer.as_ref().is_some_and(String::is_empty) {
-            problems.add(issuer_place, "is empty: expected the issuer's identifier");
+        if issuer.as_ref().is_some_and(|issuer| !is_name(issuer)) {
+            problems.add(issuer_place, "is empty or has white space around it: expected the issuer's identifier");
         }
         let client = RawClientCredential::settings(self.client_auth.as_ref(), &at(place, "client_auth"), problems);
         let mut issuer = issuer.map(|issuer| Issuer::new(issuer, self.profile.unwrap_or(Profile::Generic)));
@@ -79,8 +79,11 @@ impl RawIntrospection {
         if let Some(signed) = &self.signed {
             let audience_place = at(&signed_place, "audience");
             audience = problems.required(&audience_place, signed.audience.clone(), "the aud of answers to this filter");
-            if audience.as_ref().is_some_and(String::is_empty) {
-                problems.add(audience_place, "is empty: expected the aud of answers to this filter");
+            if audience.as_ref().is_some_and(|audience| !is_name(audience)) {
+                problems.add(
+                    audience_place,
+                    "is empty or has white space around it: expected the aud of answers to this filter",
+                );
             }
             let allowed = algorithms(signed.algorithms.as_deref(), &at(&signed_place, "algorithms"), problems);
             if let Some(issuer) = &mut issuer {

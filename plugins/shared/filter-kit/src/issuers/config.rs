@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use oauth_core::{
-    config::{Problems, at, at_index},
+    config::{Problems, at, at_index, is_name},
     discovery,
     https_url::HttpsUrl,
     issuer::{Issuer, Profile},
@@ -150,17 +150,18 @@ impl RawIssuer {
             self.issuer.clone(),
             "the issuer's identifier, as its tokens say it",
         );
-        if issuer.as_ref().is_some_and(String::is_empty) {
-            problems.add(at(place, "issuer"), "is empty: expected the issuer's identifier");
+        if issuer.as_ref().is_some_and(|issuer| !is_name(issuer)) {
+            problems
+                .add(at(place, "issuer"), "is empty or has white space around it: expected the issuer's identifier");
         }
         let profile = self.profile.unwrap_or(Profile::Rfc9068);
         let algorithms = algorithms(self.algorithms.as_deref(), &at(place, "algorithms"), problems);
         let token_types = match &self.token_types {
             None => profile.default_token_types(),
             Some(types) => {
-                if types.is_empty() || types.iter().any(String::is_empty) {
+                if types.is_empty() || !types.iter().all(|name| is_name(name)) {
                     problems
-                        .add(at(place, "token_types"), "is empty or holds an empty name: expected names as \"at+jwt\"");
+                        .add(at(place, "token_types"), "is empty or holds a name that is empty or has white space around it: expected names as \"at+jwt\"");
                 }
                 types.clone()
             }
@@ -181,8 +182,8 @@ impl RawIssuer {
         if self.tenants.is_some() && profile != Profile::Entra {
             problems.add(place, "is known to the profile entra only: remove it");
         }
-        if self.tenants.is_some() && (tenants.is_empty() || tenants.iter().any(String::is_empty)) {
-            problems.add(place, "is empty or holds an empty name: expected tenant identifiers (tid)");
+        if self.tenants.is_some() && (tenants.is_empty() || !tenants.iter().all(|tenant| is_name(tenant))) {
+            problems.add(place, "is empty or holds a name that is empty or has white space around it: expected tenant identifiers (tid)");
         }
         // Keys of the multi-tenant issuer sign for every tenant there is (AUD-10).
         let multi_tenant = issuer.is_some_and(|issuer| issuer.contains("{tenantid}"));

@@ -14,6 +14,11 @@ pub struct Closeness {
     literals: usize,
 }
 
+/// Whether some request has both: `GET` covers `HEAD`.
+fn same_method(a: &str, b: &str) -> bool {
+    a == b || matches!((a, b), ("GET", "HEAD") | ("HEAD", "GET"))
+}
+
 impl Match {
     /// How closely the block describes the paths it matches.
     #[must_use]
@@ -60,6 +65,30 @@ impl Match {
             && all_in(&other.hosts, &self.hosts, |a, b| a == b)
     }
 
+    /// What this block is about among the requests of `outer`: a block about no fewer. `None` if there are none.
+    #[must_use]
+    pub fn within(&self, outer: &Self) -> Option<Self> {
+        /// An empty list stands for all names.
+        fn common(own: &[String], outer: &[String], same: impl Fn(&str, &str) -> bool) -> Option<Vec<String>> {
+            if own.is_empty() || outer.is_empty() {
+                return Some([own, outer].concat());
+            }
+            let both = own.iter().filter(|a| outer.iter().any(|b| same(a, b)));
+            Some(both.cloned().collect()).filter(|both: &Vec<String>| !both.is_empty())
+        }
+        let path = match (&self.path, &outer.path) {
+            _ if !self.paths_meet(outer) => return None,
+            (Some(own), Some(outer)) if own.covers(outer) => Some(outer),
+            (own, outer) => own.as_ref().or(outer.as_ref()),
+        };
+        Some(Self {
+            methods: common(&self.methods, &outer.methods, same_method)?,
+            hosts: common(&self.hosts, &outer.hosts, |a, b| a == b)?,
+            path: path.cloned(),
+            mcp: self.mcp.clone(),
+        })
+    }
+
     /// Whether some path could match both blocks.
     #[must_use]
     pub fn paths_meet(&self, other: &Self) -> bool {
@@ -78,7 +107,6 @@ impl Match {
         fn meet(a: &[String], b: &[String], same: impl Fn(&str, &str) -> bool) -> bool {
             a.is_empty() || b.is_empty() || a.iter().any(|a| b.iter().any(|b| same(a, b)))
         }
-        let same_method = |a: &str, b: &str| a == b || matches!((a, b), ("GET", "HEAD") | ("HEAD", "GET"));
         let paths_meet = match (&self.path, &other.path) {
             (Some(a), Some(b)) => a.pattern.iter().zip(&b.pattern).all(|(a, b)| match (a, b) {
                 (Segment::Literal(a), Segment::Literal(b)) => a == b,

@@ -122,6 +122,39 @@ fn a_block_covers_another_if_it_matches_all_that_the_other_does() {
 }
 
 #[test]
+fn a_block_within_another_is_about_what_both_match() {
+    let outer = made(json!({"methods": ["GET", "POST"], "hosts": ["a"], "path": {"prefix": "/mcp"}}));
+    for (block, within) in [
+        (
+            json!({"path": {"exact": "/mcp/x"}}),
+            Some(json!({"methods": ["GET", "POST"], "hosts": ["a"], "path": {"exact": "/mcp/x"}})),
+        ),
+        (
+            json!({"path": {"prefix": "/"}}),
+            Some(json!({"methods": ["GET", "POST"], "hosts": ["a"], "path": {"prefix": "/mcp"}})),
+        ),
+        (
+            json!({"methods": ["POST", "PUT"]}),
+            Some(json!({"methods": ["POST"], "hosts": ["a"], "path": {"prefix": "/mcp"}})),
+        ),
+        (json!({"methods": ["HEAD"]}), Some(json!({"methods": ["HEAD"], "hosts": ["a"], "path": {"prefix": "/mcp"}}))),
+        (
+            json!({"hosts": ["a", "b"]}),
+            Some(json!({"methods": ["GET", "POST"], "hosts": ["a"], "path": {"prefix": "/mcp"}})),
+        ),
+        (json!({"hosts": ["b"]}), None),
+        (json!({"methods": ["DELETE"]}), None),
+        (json!({"path": {"prefix": "/other"}}), None),
+        (json!({"path": {"exact": "/"}}), None),
+    ] {
+        assert_eq!(made(block.clone()).within(&outer), within.map(made), "{block}");
+    }
+    let everything = made(json!({"path": {"prefix": "/"}}));
+    let block = made(json!({"methods": ["DELETE"]}));
+    assert_eq!(block.within(&everything), Some(made(json!({"methods": ["DELETE"], "path": {"prefix": "/"}}))));
+}
+
+#[test]
 fn two_blocks_meet_if_some_path_could_match_both() {
     let meet = |a, b| {
         made(a).paths_meet(&made(b))

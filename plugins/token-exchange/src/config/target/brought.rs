@@ -1,7 +1,7 @@
 //! Tokens that callers bring for the filter, each in a field of its own.
 
 use oauth_core::{
-    config::{Problems, at, at_index},
+    config::{Problems, at, at_index, is_name},
     pointer::Pointer,
     secret::Secret,
 };
@@ -57,8 +57,8 @@ impl RawInjected {
     ) -> Option<Injected> {
         let raw_place = at(place, "pre_injected");
         let raw = problems.required(&raw_place, raw, "{\"header\": …, \"issuers\": […]}");
-        if audiences.is_empty() || audiences.iter().any(String::is_empty) {
-            problems.add(at(place, "audience"), "is empty: expected whom the caller's token must be for");
+        if audiences.is_empty() || !audiences.iter().all(|audience| is_name(audience)) {
+            problems.add(at(place, "audience"), "is empty or holds a name that is empty or has white space around it: expected whom the caller's token must be for");
         }
         let raw = raw?;
         let header = header(raw.header.as_deref(), &at(&raw_place, "header"), problems);
