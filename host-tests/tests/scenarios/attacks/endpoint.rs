@@ -54,7 +54,8 @@ scenarios! {
             }
             outcomes[1].never_reached_upstream();
         }
-        assert!(fetches.load(Ordering::SeqCst) <= 2 * cases.len());
+        // The first fetch of the worker and of the main thread, and one more for each token that none of the keys proves.
+        assert!(fetches.load(Ordering::SeqCst) <= 4 * cases.len());
     }
 
     fn a_crowd_that_waits_for_keys_is_judged_one_by_one(runner) {

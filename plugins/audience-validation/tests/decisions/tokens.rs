@@ -8,7 +8,16 @@ use serde_json::{Value, json};
 use crate::{I, R, ask, config, config_with, good, set, sign};
 
 pub(crate) fn tables() -> Vec<Table> {
-    vec![forms_and_headers(), signatures(), claims(), times(), issuers(), audiences(), strict_audiences()]
+    vec![forms_and_headers(), signatures(), claims(), times(), issuers(), audiences(), strict_audiences(), garbage()]
+}
+
+/// What the guest has to verify itself costs much, so there is an end to it within a second (ES256: 125 times).
+fn garbage() -> Table {
+    let forged =
+        |number: u32| get("/mcp").bearer(good().claim("n", json!(number)).sign_with(stranger(Algorithm::Es256)));
+    let invalid = (0..125).map(|number| row("what a stranger signed", forged(number), "401 signature_invalid"));
+    let one_more = row("one more in the same second", forged(125), "503 overloaded");
+    Table::new(config(), invalid.chain([one_more]).collect())
 }
 
 fn forms_and_headers() -> Table {

@@ -103,7 +103,8 @@ fn a_token_without_signature_is_refused_under_every_algorithm() {
         (Key::Ed25519, "EdDSA", "ed"),
     ] {
         let token = resigned(&signed(key, algorithm, key_id), b"");
-        assert_eq!(reason(verify_rfc9068(&token)), Reason::SignatureInvalid, "{algorithm}");
+        let verdict = verify(&token, &allowing(&Algorithm::ALL), &issuer_keys());
+        assert_eq!(reason(verdict), Reason::SignatureInvalid, "{algorithm}");
     }
 }
 
@@ -125,7 +126,6 @@ fn a_mac_over_public_key_material_is_refused() {
 #[test]
 fn a_key_serves_only_the_algorithm_that_it_is_for() {
     let issuer = allowing(&Algorithm::ALL);
-    let for_pss = key_set(&[Key::Rsa.jwk_with(json!({"kid": "k1", "alg": "PS256"}))]);
     assert_eq!(reason(verify(&signed(Key::Rsa, "RS256", "k1"), &issuer, &for_pss)), Reason::KeyMismatch);
     assert!(verify(&signed(Key::Rsa, "PS256", "k1"), &issuer, &for_pss).is_ok());
     for (algorithm, key_id) in [
@@ -212,8 +212,9 @@ fn keys_that_share_a_kid_are_all_tried_up_to_a_bound() {
     let token = token_of(&claims());
     let mixed = key_set(&[Key::Rsa.jwk_with(json!({"kid": "k2"})), stranger(), stranger(), stranger(), own()]);
     assert!(verify(&token, &rfc9068(), &mixed).is_ok());
-    let beyond = key_set(&[stranger(), stranger(), stranger(), stranger(), own()]);
-    assert_eq!(reason(verify(&token, &rfc9068(), &beyond)), Reason::SignatureInvalid);
+    let after = |strangers: usize| key_set(&[vec![stranger(); strangers], vec![own()]].concat());
+    assert!(verify(&token, &rfc9068(), &after(15)).is_ok());
+    assert_eq!(reason(verify(&token, &rfc9068(), &after(16))), Reason::SignatureInvalid);
 }
 
 /// JWT-08
@@ -290,12 +291,13 @@ fn an_ecdsa_signature_in_der_is_refused() {
 #[test]
 fn a_pss_salt_of_another_length_than_the_hash_is_refused() {
     let token = signed(Key::Rsa, "PS256", "k1");
-    assert!(verify_rfc9068(&token).is_ok());
+    let verdict = |token: &str| verify(token, &allowing(&Algorithm::ALL), &issuer_keys());
+    assert!(verdict(&token).is_ok());
     let input = token.rsplit_once('.').unwrap().0;
     for salt in [0, 20, 31, 33, 64] {
         let salt = RsaPssSaltlen::custom(salt);
         let signature = Key::Rsa.sign_rsa(MessageDigest::sha256(), Padding::PKCS1_PSS, salt, input.as_bytes());
-        assert_eq!(reason(verify_rfc9068(&resigned(&token, &signature))), Reason::SignatureInvalid);
+        assert_eq!(reason(verdict(&resigned(&token, &signature))), Reason::SignatureInvalid);
     }
 }
 
@@ -352,7 +354,8 @@ fn a_token_signed_by_another_issuer_is_refused() {
     for (key, algorithm, key_id) in
         [(Key::OtherRsa, "RS256", "k1"), (Key::OtherP256, "ES256", "k2"), (Key::OtherRsa, "PS256", "k1")]
     {
-        assert_eq!(reason(verify_rfc9068(&signed(key, algorithm, key_id))), Reason::SignatureInvalid, "{algorithm}");
+        let verdict = verify(&signed(key, algorithm, key_id), &allowing(&Algorithm::ALL), &issuer_keys());
+        assert_eq!(reason(verdict), Reason::SignatureInvalid, "{algorithm}");
     }
 }
 
