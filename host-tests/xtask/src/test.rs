@@ -1,9 +1,11 @@
 //! `cargo xtask test`: every test, and how long each part took.
 
 use std::{
+    env,
     io::{self, BufRead as _, BufReader, Write as _},
     path::Path,
     process::Stdio,
+    thread,
     time::{Duration, Instant},
 };
 
@@ -61,6 +63,11 @@ pub(crate) fn test(root: &Path, choice: Choice, left_out: &LeftOut, filter: Opti
     command.env(format!("CARGO_TARGET_{}_RUNNER", host_triple(root)?), "env RUSTC_BOOTSTRAP=1");
     let mut examples = cargo.command();
     examples.args([&all[..], &["--doc", "--no-fail-fast"], filter, &["--"], &skip].concat());
+    if env::var_os("RUST_TEST_THREADS").is_none() {
+        // More than there are processors, since many a scenario on Envoy waits for a clock.
+        let threads = thread::available_parallelism().map_or(2, |cores| cores.get().saturating_mul(3).div_ceil(2));
+        command.env("RUST_TEST_THREADS", threads.to_string());
+    }
     for command in [&mut command, &mut examples] {
         if left_out.no_envoy {
             // A test that is not named on_envoy and wants it all the same fails instead of fetching it.
