@@ -63,7 +63,7 @@ pub struct Learned(Option<proving::Learned>);
 
 /// A request whose token waits for a callout.
 #[derive(Debug)]
-pub struct Pending(Credentials);
+pub struct Pending(Box<Credentials>);
 
 /// What became of the wish to read a request's token.
 #[derive(Debug)]
@@ -282,7 +282,7 @@ impl TokenSource {
     #[must_use]
     pub fn read_again(&self, learned: &mut Learned, pending: Pending, now: UnixTime) -> Reading {
         match (self.proving(), &mut learned.0) {
-            (Some(proving), Some(learned)) => proving.prove(learned, pending.0, true, now),
+            (Some(proving), Some(learned)) => proving.prove(learned, *pending.0, true, now),
             _ => Reading::Refused(Refused::because(Reason::InternalFault)),
         }
     }

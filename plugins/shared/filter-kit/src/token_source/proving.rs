@@ -187,7 +187,7 @@ impl Proving {
                 let explanation = issuers.explain(&credentials.token, reason, now);
                 Reading::Refused(Refused { explanation, ..self.resources.refused(Some(credentials.resource), reason) })
             }
-            Verification::AwaitKeys(callout) => Reading::Await(callout, Pending(credentials)),
+            Verification::AwaitKeys(callout) => Reading::Await(callout, Pending(Box::new(credentials))),
             Verification::KeysUnavailable(wait) => {
                 let explanation = issuers.explain(&credentials.token, Reason::KeysUnavailable, now);
                 let refused = Refused::because(Reason::KeysUnavailable);
@@ -207,7 +207,7 @@ impl Proving {
         let asker = credentials.source.map(|address| learned.pending.client(address));
         let active = match introspection.ask(learned, &credentials.token, asker, |_| has_waited, now) {
             Asked::Active(active) => active,
-            Asked::Await(callout) => return Reading::Await(callout, Pending(credentials)),
+            Asked::Await(callout) => return Reading::Await(callout, Pending(Box::new(credentials))),
             Asked::Refused(reason, retry_after) => {
                 let refused = self.resources.refused(Some(credentials.resource), reason);
                 let explanation = introspection.issuers().explain(&credentials.token, reason, now);
