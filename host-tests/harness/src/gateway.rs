@@ -165,12 +165,16 @@ impl Default for Surroundings {
 /// A gateway in the making. The upstream answers 200 with the body `upstream` unless told otherwise.
 #[derive(Clone)]
 pub struct Gateway {
+    /// The filters, in the order in which a request meets them.
     pub plugins: Vec<Plugin>,
     /// Seconds since the epoch at which the emulator's clock starts. Envoy has its own clock: scenarios take
     /// `Running::now` to make tokens.
     pub start_time: u64,
+    /// How many workers the proxy has; each runs VMs of its own.
     pub workers: usize,
+    /// The clusters that filters may call, by name, and who answers there.
     pub clusters: BTreeMap<String, Handler>,
+    /// Who answers what the filters let through, if no route leads elsewhere.
     pub upstream: Handler,
     /// More upstreams, and what leads to them. The first that matches is taken.
     pub routes: Vec<Route>,
@@ -183,9 +187,13 @@ pub struct Gateway {
     /// Clusters that are missing on purpose: a callout fails at dispatch with `BadArgument`. A callout to any other
     /// unknown cluster fails the same way, and the test with it.
     pub missing_clusters: BTreeSet<String>,
+    /// What filters see of several fields with one name; on Envoy always the default.
     pub duplicate_headers: DuplicateHeaders,
+    /// Which foreign functions the proxy offers; on Envoy always all of them.
     pub foreign_functions: ForeignFunctions,
+    /// How much fuel, memory and buffer the proxy grants.
     pub limits: Limits,
+    /// What filters read of the route and the connection.
     pub surroundings: Surroundings,
     /// The proxy takes upgrades and CONNECT. Without, it refuses an upgrade before any filter, and has no route for
     /// CONNECT after all of them.
@@ -199,6 +207,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
+    /// A gateway with these filters, in the order in which a request meets them: one worker, and no clusters.
     pub fn chain(plugins: impl IntoIterator<Item = Plugin>) -> Self {
         Self {
             plugins: plugins.into_iter().collect(),
@@ -222,12 +231,14 @@ impl Gateway {
         }
     }
 
+    /// Starts the emulator's clock at this time.
     #[must_use]
     pub fn at(mut self, unix_seconds: u64) -> Self {
         self.start_time = unix_seconds;
         self
     }
 
+    /// Sets the number of workers.
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
         self.workers = workers;

@@ -20,9 +20,11 @@ pub enum Protocol {
 /// A request as a client sends it, or as an upstream or a callout's cluster received it.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
+    /// As it is on the wire, in any case.
     pub method: String,
     /// Path and query, raw.
     pub path: Vec<u8>,
+    /// `Host` or `:authority`; empty: none.
     pub authority: Vec<u8>,
     /// Without pseudo-header fields.
     pub headers: Vec<Field>,
@@ -30,6 +32,7 @@ pub struct Request {
     pub chunks: Vec<Vec<u8>>,
     /// Present: trailers end the request.
     pub trailers: Option<Vec<Field>>,
+    /// The protocol that carries it.
     pub protocol: Protocol,
 }
 
@@ -67,12 +70,14 @@ impl Request {
         self
     }
 
+    /// Sets `Host` or `:authority`.
     #[must_use]
     pub fn host(mut self, authority: impl AsRef<[u8]>) -> Self {
         self.authority = authority.as_ref().to_vec();
         self
     }
 
+    /// A JSON body in one piece, with its content type.
     #[must_use]
     pub fn json(self, body: &Value) -> Self {
         self.header("content-type", "application/json").body(body.to_string())
@@ -98,6 +103,7 @@ impl Request {
         self
     }
 
+    /// Sends the request over this protocol.
     #[must_use]
     pub fn over(mut self, protocol: Protocol) -> Self {
         self.protocol = protocol;
@@ -120,8 +126,11 @@ impl Request {
 /// A response as a cluster gives it or as the client saw it.
 #[derive(Clone, Debug, Default)]
 pub struct Response {
+    /// The HTTP status code.
     pub status: u16,
+    /// Without pseudo-header fields.
     pub headers: Vec<Field>,
+    /// The body, whole.
     pub body: Vec<u8>,
 }
 
@@ -138,12 +147,14 @@ impl Response {
         Self { status, headers: Vec::new(), body: body.into() }
     }
 
+    /// Adds a field; one that is there already stays.
     #[must_use]
     pub fn header(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
         self.headers.push((name.as_ref().to_vec(), value.as_ref().to_vec()));
         self
     }
 
+    /// The first value of a field as text (lossy), by case-insensitive name.
     #[must_use]
     pub fn header_text(&self, name: &str) -> Option<String> {
         field_text(&self.headers, name)
@@ -153,6 +164,7 @@ impl Response {
 /// How a cluster behaves towards one request.
 #[derive(Clone, Debug)]
 pub enum Reply {
+    /// A whole response.
     Response(Response),
     /// The response comes only after this time.
     After(Duration, Response),

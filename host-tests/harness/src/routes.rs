@@ -14,11 +14,13 @@ pub const DEFAULT_CLUSTER: &str = "upstream";
 /// otherwise: it decodes nothing, and a prefix may end inside a segment.
 #[derive(Clone)]
 pub struct Route {
+    /// The upstream's cluster: `xds.cluster_name` of the requests that it gets.
     pub cluster: String,
     /// The authority, with its port if it has one, in any case; `None`: every one that has no routes of its own.
     pub host: Option<String>,
     /// What the path begins with.
     pub prefix: String,
+    /// Who answers there.
     pub handler: Handler,
 }
 

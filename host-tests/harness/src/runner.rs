@@ -7,6 +7,7 @@ use crate::{gateway::Gateway, http::Request, outcome::Outcome};
 /// The configuration was refused; the logs say why.
 #[derive(Debug)]
 pub struct ConfigRejected {
+    /// What the filters, and Envoy, logged until then, a line each.
     pub logs: Vec<String>,
 }
 

@@ -1,5 +1,12 @@
 //! Gateways that share an Envoy process, one after the other.
 #![cfg(feature = "envoy")]
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
 
 #[allow(dead_code, reason = "the emulator's tests need more of it")]
 #[path = "emulator/filters.rs"]

@@ -37,8 +37,11 @@ pub enum Answer {
 /// What a response is made of.
 #[derive(Clone, Debug, Default)]
 pub struct Responding {
+    /// The HTTP status code.
     pub status: u16,
+    /// In wire order; over HTTP/1.1 the body's length is added.
     pub headers: Vec<Field>,
+    /// The body, whole.
     pub body: Vec<u8>,
 }
 

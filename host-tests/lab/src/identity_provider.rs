@@ -67,11 +67,17 @@ pub use user::{Level, User};
 pub enum Endpoint {
     /// Both metadata documents.
     Metadata,
+    /// `jwks_uri`, the published keys (RFC 7517, section 5).
     Jwks,
+    /// Dynamic client registration (RFC 7591).
     Registration,
+    /// The authorization endpoint, where a browser is sent (RFC 6749, section 3.1).
     Authorization,
+    /// Pushed authorization requests (RFC 9126).
     PushedAuthorization,
+    /// The token endpoint, for every grant (RFC 6749, section 3.2).
     Token,
+    /// Token introspection (RFC 7662).
     Introspection,
 }
 

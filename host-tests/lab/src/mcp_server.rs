@@ -25,8 +25,11 @@ use tools::Tools;
 /// A request that reached the server.
 #[derive(Clone, Debug)]
 pub struct McpRequest {
+    /// The HTTP method.
     pub method: String,
+    /// The request target as it was received, with query.
     pub path: String,
+    /// Names in lower case; those of one name in the order in which they came.
     pub headers: Vec<Field>,
 }
 

@@ -19,6 +19,7 @@ pub enum Version {
 /// A request that was or will be on the wire.
 #[derive(Clone, Debug, Default)]
 pub struct WireRequest {
+    /// As it is on the wire, in any case.
     pub method: String,
     /// Path and query, raw.
     pub path: Vec<u8>,
@@ -30,6 +31,7 @@ pub struct WireRequest {
     pub chunks: Vec<Vec<u8>>,
     /// Present: trailers end the request.
     pub trailers: Option<Vec<Field>>,
+    /// The protocol that carries it.
     pub version: Version,
 }
 
@@ -38,8 +40,11 @@ pub struct WireRequest {
 pub struct WireResponse {
     /// 0: the connection broke before a response.
     pub status: u16,
+    /// In wire order, duplicates separate. (HTTP/2 keeps duplicates together.)
     pub headers: Vec<Field>,
+    /// What came of the body, without its framing.
     pub body: Vec<u8>,
+    /// The fields after the body, if there were any.
     pub trailers: Option<Vec<Field>>,
     /// Whether the response came whole: false when the connection or stream broke first.
     pub complete: bool,

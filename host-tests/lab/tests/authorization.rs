@@ -1,5 +1,7 @@
 //! The identity provider's browser side: what it grants, what it asks of the user, and what it refuses.
 
+#![allow(clippy::indexing_slicing, clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -1,5 +1,7 @@
 //! The launcher, on the real Envoy. Nothing is skipped when it cannot be had: then these fail and say what to type.
 
+#![allow(clippy::expect_used, reason = "a test fails by panicking")]
+
 /// Named so that `cargo xtask test --no-envoy` leaves it out.
 mod on_envoy {
     use std::{path::Path, sync::LazyLock, time::Duration};

@@ -1,5 +1,7 @@
 //! The agent follows challenges to the identity provider, and comes back with the token that was asked for.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::net::SocketAddr;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};

@@ -3,6 +3,8 @@
 //!
 //! The foreign two need Node 20 and Python 3 with npm and pip. `cargo xtask test --no-parsers` leaves them out.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod forms;
 
 use std::collections::BTreeMap;

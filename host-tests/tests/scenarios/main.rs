@@ -1,5 +1,15 @@
 //! Every scenario on wasmtime and on a real Envoy.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    clippy::unreachable,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 mod across_workers;
 mod attacks;
 mod audience;

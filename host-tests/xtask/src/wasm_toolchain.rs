@@ -135,11 +135,11 @@ fn add_with_rustup(root: &Path) -> bool {
         say("there is no rustup");
         return false;
     };
-    let end = Instant::now() + RUSTUP_PATIENCE;
+    let since = Instant::now();
     loop {
         match rustup.try_wait() {
             Ok(Some(status)) => return status.success(),
-            Ok(None) if Instant::now() < end => thread::sleep(Duration::from_millis(100)),
+            Ok(None) if since.elapsed() < RUSTUP_PATIENCE => thread::sleep(Duration::from_millis(100)),
             _ => {
                 say("rustup took too long");
                 let _ = rustup.kill();

@@ -19,7 +19,9 @@ use crate::{
 pub struct PendingCallout {
     /// Names it for [`Emulated::complete`] and the like.
     pub id: u64,
+    /// The cluster that was called.
     pub cluster: String,
+    /// What the filter sent there.
     pub request: Request,
 }
 

@@ -1,5 +1,13 @@
 //! What the emulator promises, each with a filter of a few lines.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 mod callouts;
 mod chain;
 mod edge;

@@ -66,7 +66,12 @@ impl Registration {
 #[derive(Debug)]
 pub enum NotGranted {
     /// The authorization server told this error, after it was asked this.
-    Refused { error: String, asked: Box<Asked> },
+    Refused {
+        /// Its `error`, from the redirect or from the answer to a pushed request.
+        error: String,
+        /// What it had been asked for.
+        asked: Box<Asked>,
+    },
     /// The challenge asks for nothing that a client could do.
     NothingAsked,
     /// Something did not work, or was not as the standards want it.

@@ -12,6 +12,7 @@ use crate::wire::{Field, WireRequest};
 /// One request that reached the server.
 #[derive(Clone, Debug)]
 pub struct Received {
+    /// What has come of it so far.
     pub request: WireRequest,
     /// Whether its body and trailers came whole: false while they arrive, and when the sender broke off.
     pub complete: bool,

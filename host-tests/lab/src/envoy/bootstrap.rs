@@ -20,6 +20,7 @@ pub(super) const LISTENER: &str = "gateway";
 /// Turns a suffix of a metric's name into a label.
 #[derive(Clone, Debug)]
 pub struct StatsTag {
+    /// The label's name.
     pub name: String,
     /// Its first group is cut out of the name, its second is the label's value.
     pub regex: String,
@@ -46,8 +47,9 @@ pub struct Bootstrap {
     pub route_timeout: Duration,
     /// How much of a body Envoy buffers over HTTP/1.1 before it answers 413.
     pub buffer_limit: usize,
-    /// Name and metadata of the route to the upstream; the metadata is an object by namespace.
+    /// The name of the route to the upstream: `xds.route_name` to filters.
     pub route_name: String,
+    /// Metadata of the route to the upstream: an object by namespace.
     pub route_metadata: Value,
     /// Dynamic metadata that a native filter before the chain sets: an object by namespace.
     pub filter_metadata: Value,
@@ -58,6 +60,7 @@ pub struct Bootstrap {
     /// How Envoy treats paths before any filter: members of its connection manager, as `normalize_path` and
     /// `merge_slashes`. None by default, as in Envoy.
     path_handling: Value,
+    /// Labels of metrics beside those that Envoy knows by itself.
     pub stats_tags: Vec<StatsTag>,
     /// One line for each request, in Envoy's format language. It names no path or field by default: they carry tokens.
     /// Empty: no access log.

@@ -37,7 +37,10 @@ impl Config {
 #[derive(Debug)]
 pub enum LaunchError {
     /// It refused the configuration; the log says why.
-    Refused { logs: Vec<String> },
+    Refused {
+        /// What Envoy wrote until it gave up, a line each.
+        logs: Vec<String>,
+    },
     /// It could not be started or watched.
     Broken(anyhow::Error),
 }

@@ -31,7 +31,12 @@ pub enum Fault {
     /// Answers with this status and a JSON error.
     Status(u16),
     /// Answers with this status and this JSON: an error of OAuth with whatever stands beside it, or a lie.
-    Answer { status: u16, body: Value },
+    Answer {
+        /// The HTTP status code.
+        status: u16,
+        /// The body, whole.
+        body: Value,
+    },
     /// Answers 200 with something that is not JSON, and says that it is.
     Garbage,
     /// Answers 200 with a page.

@@ -13,12 +13,19 @@ use sha2::{Sha256, Sha384, Sha512};
 /// The signature algorithms that Fourleg verifies (RFC 7518, section 3.1; RFC 8037).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
+    /// RSASSA-PKCS1-v1_5 with SHA-256.
     Rs256,
+    /// RSASSA-PKCS1-v1_5 with SHA-384.
     Rs384,
+    /// RSASSA-PKCS1-v1_5 with SHA-512.
     Rs512,
+    /// RSASSA-PSS with SHA-256 and MGF1 with SHA-256.
     Ps256,
+    /// ECDSA on P-256 with SHA-256.
     Es256,
+    /// ECDSA on P-384 with SHA-384.
     Es384,
+    /// EdDSA on Ed25519.
     EdDsa,
 }
 

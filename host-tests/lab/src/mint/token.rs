@@ -14,7 +14,9 @@ const LIFETIME: u64 = 300;
 /// Makes tokens of one issuer for one audience at one time.
 #[derive(Clone, Debug)]
 pub struct Mint {
+    /// The `iss` of the tokens.
     pub issuer: String,
+    /// The `aud` of the tokens.
     pub audience: String,
     /// Seconds since the epoch that the tokens take for now.
     pub now: u64,
@@ -108,6 +110,7 @@ impl Token {
         self
     }
 
+    /// Sets `iss`.
     #[must_use]
     pub fn issuer(self, issuer: &str) -> Self {
         self.claim("iss", issuer)
@@ -119,11 +122,13 @@ impl Token {
         self.claim("aud", audience)
     }
 
+    /// Sets `sub`.
     #[must_use]
     pub fn subject(self, subject: &str) -> Self {
         self.claim("sub", subject)
     }
 
+    /// Sets `client_id`.
     #[must_use]
     pub fn client(self, client_id: &str) -> Self {
         self.claim("client_id", client_id)
@@ -163,11 +168,13 @@ impl Token {
         self
     }
 
+    /// Sets the `typ` header.
     #[must_use]
     pub fn typ(self, typ: &str) -> Self {
         self.header("typ", typ)
     }
 
+    /// Sets the `kid` header, whatever key signs.
     #[must_use]
     pub fn kid(self, kid: &str) -> Self {
         self.header("kid", kid)

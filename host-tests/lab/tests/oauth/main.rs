@@ -1,5 +1,12 @@
 //! The identity provider's endpoints for clients and resource servers, by their standards.
 
+#![allow(
+    clippy::arithmetic_side_effects,
+    clippy::indexing_slicing,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
 mod authorization_details;
 mod browser;
 mod client_authentication;

@@ -33,7 +33,7 @@ scenarios! {
         let gateway = serve(runner, &provider, with_actors());
         let mallory = of_user(&*gateway, "mallory").sign();
         let flood: Vec<Request> =
-            (0..5 * MOST).map(|number| get("/mcp").bearer(&mallory).header("x-actor", &format!("a.b{number}"))).collect();
+            (0..5 * MOST).map(|number| get("/mcp").bearer(&mallory).header("x-actor", format!("a.b{number}"))).collect();
         let outcomes = gateway.send_all(flood);
         for outcome in &outcomes {
             outcome.never_reached_upstream();
@@ -76,7 +76,7 @@ scenarios! {
         let gateway = serve(runner, &provider, with_actors());
         let alice = of_user(&*gateway, "alice").sign();
         for round in 0..3 {
-            let requests = (0..MOST).map(|number| get("/mcp").bearer(&alice).header("x-actor", &format!("a{round}.b{number}")));
+            let requests = (0..MOST).map(|number| get("/mcp").bearer(&alice).header("x-actor", format!("a{round}.b{number}")));
             for outcome in gateway.send_all(requests.collect()) {
                 assert_eq!(forwarded(&outcome)["sub"], "alice");
             }

@@ -75,13 +75,13 @@ impl Plan {
         ensure!((0.1..=600.0).contains(&seconds), "--seconds must be between 0.1 and 600");
         let full = Duration::from_secs_f64(seconds);
         let pool = if arguments.quick { cases::SMALL_POOL } else { cases::POOL };
-        Ok(Self { rounds, full, alone: full / 4, pool })
+        Ok(Self { rounds, full, alone: Duration::from_secs_f64(seconds / 4.0), pool })
     }
 
     fn takes(&self, cases: usize) -> Duration {
         let cases = u32::try_from(cases).unwrap_or(u32::MAX);
         let rounds = u32::try_from(self.rounds).unwrap_or(u32::MAX);
-        let round = self.full.saturating_add(self.alone).saturating_add(WARM_UP * 2);
+        let round = self.full.saturating_add(self.alone).saturating_add(WARM_UP.saturating_mul(2));
         round.saturating_mul(rounds).saturating_add(FIRST_WARM_UP).saturating_mul(cases)
     }
 }

@@ -31,7 +31,7 @@ pub(crate) fn grouped(number: f64) -> String {
     let digits = format!("{number:.0}");
     let mut grouped = String::new();
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+        if at > 0 && digits.len().saturating_sub(at).is_multiple_of(3) {
             grouped.push(' ');
         }
         grouped.push(digit);

@@ -56,23 +56,23 @@ fn tokens(world: &World) -> Result<usize> {
     let request = &api.last().context("the API was not asked")?.request;
     let field = find(&request.headers, "authorization").context("the API got no token")?;
     let for_api = String::from_utf8_lossy(field).trim_start_matches("Bearer ").to_owned();
-    let hops = [
-        ("agent to tool A", ORDERS, last_token(&world.tool_a)?, "customers:read orders:read tools:read"),
-        ("tool A to tool B", TOOL_B, last_token(&world.inner.tool_b)?, "customers:read orders:read"),
-        ("tool B to the API", API, for_api, "orders:read"),
+    let of_tool_a = last_token(&world.tool_a)?;
+    let of_tool_b = last_token(&world.inner.tool_b)?;
+    let hops: [(_, _, _, _, &[&str]); 3] = [
+        // Before any exchange nobody acts for her but the client itself.
+        ("agent to tool A", ORDERS, of_tool_a, "customers:read orders:read tools:read", &[]),
+        ("tool A to tool B", TOOL_B, of_tool_b, "customers:read orders:read", &["tool-a", "agent-2"]),
+        ("tool B to the API", API, for_api, "orders:read", &["tool-b", "tool-a", "agent-2"]),
     ];
-    let chain = ["tool-b", "tool-a", "agent-2"];
     let mut surprises = 0;
-    for (number, (hop, audience, token, scope)) in hops.iter().enumerate() {
+    for (hop, audience, token, scope, acting) in &hops {
         let claims = claims(token)?;
         let actors = actors(&claims);
-        let text = |name: &str| claims[name].as_str().unwrap_or("none").to_owned();
-        // Before any exchange nobody acts for her but the client itself.
-        let expected = if number == 0 { &[] } else { &chain[chain.len() - 1 - number..] };
+        let text = |name: &str| claims.get(name).and_then(Value::as_str).unwrap_or("none").to_owned();
         let as_expected = text("sub") == "alice"
             && text("aud") == *audience
             && scopes(&text("scope")) == scopes(scope)
-            && actors == expected;
+            && actors == *acting;
         println!(
             "  {hop:<17} sub={} aud={} scope=\"{}\" act={}{}",
             text("sub"),

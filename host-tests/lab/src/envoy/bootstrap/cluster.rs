@@ -12,6 +12,7 @@ const CONNECT_TIMEOUT: &str = "5s";
 /// A cluster of one loopback address, or of none.
 #[derive(Clone, Debug)]
 pub struct Cluster {
+    /// The name by which routes and callouts refer to it.
     pub name: String,
     /// `None`: the cluster is configured, and has no host.
     pub address: Option<SocketAddr>,

@@ -39,7 +39,9 @@ pub struct WasmFilter {
     pub as_struct: bool,
     /// The namespace of shared data and queues; our configurations give each filter its own.
     pub vm_id: String,
+    /// What becomes of requests once the VM has crashed.
     pub failure_policy: FailurePolicy,
+    /// Envoy's setting of this name: while a filter pauses on the headers, it still gets the body. True by default.
     pub allow_on_headers_stop_iteration: bool,
 }
 
