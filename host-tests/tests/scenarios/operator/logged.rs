@@ -3,12 +3,12 @@
 use serde_json::Value;
 
 /// The lines of the access log.
-pub fn lines(logs: &[String]) -> Vec<Value> {
+pub(super) fn lines(logs: &[String]) -> Vec<Value> {
     logs.iter().filter_map(|line| serde_json::from_str::<Value>(line).ok().filter(Value::is_object)).collect()
 }
 
 /// The records of a filter in it.
-pub fn records(logs: &[String], plugin: &str) -> Vec<Value> {
+pub(super) fn records(logs: &[String], plugin: &str) -> Vec<Value> {
     let texts = lines(logs).into_iter().filter_map(|line| line[plugin].as_str().map(str::to_owned));
     texts.map(|text| serde_json::from_str(&text).unwrap()).collect()
 }
