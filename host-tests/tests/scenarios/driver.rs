@@ -163,6 +163,7 @@ scenarios! {
             ("204", Response::text(204, "").into()),
             ("302", Response::text(302, "").header("location", "https://evil.example/").into()),
             ("too large", Response::text(200, big).into()),
+            ("coded", Response::text(200, "{}").header("content-encoding", "gzip").into()),
         ] {
             let gateway = runner.start(probe(routes.clone()).cluster("c", move |_: &Request| reply.clone())).unwrap();
             let outcome = gateway.send(get("/a"));
@@ -189,6 +190,29 @@ scenarios! {
         let may_fail = json!({"call": {"cluster": "c", "timeout_ms": 300, "may_fail": true}});
         let gateway = runner.start(probe(json!({"/a": [may_fail, allow()]})).cluster("c", |_: &Request| Reply::Hang)).unwrap();
         assert!(trace(&gateway.send(get("/a"))).starts_with("failed:status 504"));
+    }
+
+    /// RFC 9110 §12.5.3: nothing here decodes.
+    fn a_call_accepts_no_content_coding_and_a_coded_answer_is_named(runner) {
+        let may_fail = |key: Option<&str>| json!({"call": {"cluster": "c", "key": key, "timeout_ms": 1000, "may_fail": true}});
+        let routes = json!({"/own": [may_fail(None), allow()], "/shared": [may_fail(Some("k")), allow()]});
+        for (coding, expected) in [
+            ("gzip", Some("gzip")), ("identity, br", Some("br")), ("x-own", Some("otherwise")), ("identity", None),
+        ] {
+            let gateway = runner.start(probe(routes.clone()).cluster("c", move |request: &Request| {
+                assert_eq!(request.header_text("accept-encoding").as_deref(), Some("identity"));
+                Response::text(200, "{}").header("content-encoding", coding)
+            })).unwrap();
+            for path in ["/own", "/shared"] {
+                let trace = trace(&gateway.send(get(path)));
+                match expected {
+                    Some(name) => {
+                        assert!(trace.starts_with(&format!("failed:the answer is {name}-coded: expected identity")), "{trace}");
+                    }
+                    None => assert!(trace.starts_with("call:200:2"), "{trace}"),
+                }
+            }
+        }
     }
 
     fn streams_that_ask_for_the_same_at_once_share_one_flight(runner) {

@@ -101,7 +101,7 @@ impl Why {
         let reason = match fault {
             Fault::Status(504) | Fault::Deadline => Reason::ExchangeTimedOut,
             Fault::NotSent | Fault::Status(503 | 429) | Fault::NotBefore { .. } => Reason::ExchangeUnavailable,
-            Fault::NoHeaders | Fault::TooLarge | Fault::Status(_) => Reason::ExchangeFailed,
+            Fault::NoHeaders | Fault::TooLarge | Fault::Coded(_) | Fault::Status(_) => Reason::ExchangeFailed,
         };
         let hold = match fault {
             Fault::NotBefore { wait, .. } => Hold::For(wait),
@@ -220,7 +220,7 @@ fn note_health(
     let Some(breaker) = memory.breakers.get_mut(flight.server) else { return Vec::new() };
     let change = match outcome {
         CalloutOutcome::Failed(Fault::Status(status)) if status < 500 && status != 429 => breaker.succeeded(asker),
-        CalloutOutcome::Failed(Fault::TooLarge) => breaker.succeeded(asker),
+        CalloutOutcome::Failed(Fault::TooLarge | Fault::Coded(_)) => breaker.succeeded(asker),
         CalloutOutcome::Failed(_) => breaker.failed(to_blame, now, jitter),
         CalloutOutcome::Answer { .. } => breaker.succeeded(asker),
     };

@@ -47,6 +47,7 @@ scenarios! {
             ("no text", Response::text(200, vec![0xff, 0xfe]).into(), &[502]),
             ("huge", Response::text(200, format!("{{\"a\":\"{huge}\"}}")).into(), &[502]),
             ("huge error", Response::text(400, format!("{{\"a\":\"{huge}\"}}")).into(), &[502]),
+            ("coded", Response::json(200, &issued("x")).header("content-encoding", "gzip").into(), &[502]),
             ("deep", Response::text(200, "{\"a\":".repeat(5000)).into(), &[502]),
             ("301", redirect(301).into(), &[502]),
             ("302", redirect(302).into(), &[502]),

@@ -16,6 +16,10 @@ use crate::{
     single_use::{Spent, Use},
 };
 
+mod fault;
+
+pub use fault::Fault;
+
 /// What is to happen next with a request.
 #[derive(Debug)]
 pub enum Step<W> {
@@ -316,93 +320,3 @@ pub enum CalloutOutcome<'a> {
 
 /// An answer's body may have this many bytes; a longer one is not even read.
 pub const MAX_ANSWER: usize = 256 * 1024;
-
-/// Why a callout failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
-    /// The proxy did not take it: unknown cluster, no healthy host.
-    NotSent,
-    /// The answer had no headers: it was cut off, or too large for the proxy.
-    NoHeaders,
-    /// A status that was not asked for; the proxy says 503 for a refused or reset connection and 504 for a timeout.
-    Status(u16),
-    /// 429 or 503, and not to come back before this time has gone by (`Retry-After`, RFC 9110 §10.2.3); at most an hour.
-    NotBefore {
-        /// The status.
-        status: u16,
-        /// More than zero.
-        wait: Duration,
-    },
-    /// A body of more than [`MAX_ANSWER`] bytes.
-    TooLarge,
-    /// The proxy's own timeout never fired.
-    Deadline,
-}
-
-/// Whoever asks for more is asked again after this time.
-#[cfg(any(target_family = "wasm", test))]
-const LONGEST_WAIT: Duration = Duration::from_secs(3600);
-
-#[cfg(any(target_family = "wasm", test))]
-impl Fault {
-    /// That of a status which was not asked for. `retry_after` is the field of that name, if there is one: seconds; a date is
-    /// not read.
-    pub(crate) fn of_status(status: u16, retry_after: Option<&[u8]>) -> Self {
-        let digits = retry_after.filter(|value| !value.is_empty() && value.iter().all(u8::is_ascii_digit));
-        // More digits than fit a number are a very long time.
-        let seconds =
-            digits.and_then(|value| std::str::from_utf8(value).ok()).map(|text| text.parse().unwrap_or(u64::MAX));
-        match seconds {
-            Some(seconds @ 1..) if matches!(status, 429 | 503) => {
-                Self::NotBefore { status, wait: Duration::from_secs(seconds).min(LONGEST_WAIT) }
-            }
-            _ => Self::Status(status),
-        }
-    }
-}
-
-impl std::fmt::Display for Fault {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::NotSent => write!(f, "the proxy did not send it (is the cluster configured and healthy?)"),
-            Self::NoHeaders => write!(f, "the answer was cut off"),
-            // The proxy answers so when it gets no connection, and in time.
-            Self::Status(status @ (503 | 504)) => {
-                write!(f, "status {status}, from the host or because the proxy could not reach it")
-            }
-            Self::Status(status) => write!(f, "status {status}"),
-            Self::NotBefore { status, wait } => {
-                write!(f, "status {status}, to be asked again after {} s", wait.as_secs())
-            }
-            Self::TooLarge => write!(f, "the answer is larger than {MAX_ANSWER} bytes"),
-            Self::Deadline => write!(f, "no answer in time"),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// TEX-28
-    #[test]
-    fn who_says_when_to_come_back_is_taken_at_its_word_up_to_an_hour() {
-        let wait = |status, retry_after: &str| match Fault::of_status(status, Some(retry_after.as_bytes())) {
-            Fault::NotBefore { wait, .. } => Some(wait.as_secs()),
-            _ => None,
-        };
-        for (retry_after, seconds) in [("30", 30), ("1", 1), ("007", 7), ("3600", 3600), ("3601", 3600)] {
-            assert_eq!(
-                (wait(429, retry_after), wait(503, retry_after)),
-                (Some(seconds), Some(seconds)),
-                "{retry_after}"
-            );
-        }
-        assert_eq!(wait(429, "99999999999999999999999"), Some(3600));
-        for other in ["", "0", "-1", "+1", "1.5", "30 ", "30s", "Fri, 31 Dec 1999 23:59:59 GMT", "\u{e9}"] {
-            assert_eq!(wait(429, other), None, "{other}");
-        }
-        assert_eq!((wait(500, "30"), wait(504, "30"), wait(302, "30")), (None, None, None));
-        assert_eq!(Fault::of_status(429, None), Fault::Status(429));
-    }
-}

@@ -28,6 +28,7 @@ pub(crate) fn tables() -> Vec<Table> {
         of(["502 exchange_failed"; 4], |_| Reply::json(404, &json!({}))),
         of(["502 exchange_failed"; 4], |_| Reply::Answer(200, b"<html>".to_vec())),
         of(["502 exchange_failed"; 4], |_| Reply::Fails(Fault::TooLarge)),
+        of(["502 exchange_failed"; 4], |_| Reply::Fails(Fault::Coded("gzip"))),
         of(["502 issued_token_unfit"; 4], |_| issues(wanted().subject("mallory"))),
     ]
 }

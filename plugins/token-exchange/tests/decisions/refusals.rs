@@ -34,6 +34,7 @@ pub(crate) fn tables() -> Vec<Table> {
         of("502 exchange_failed", |_| Reply::json(500, &json!({}))),
         of("502 exchange_failed", |_| Reply::Fails(Fault::NoHeaders)),
         of("502 exchange_failed", |_| Reply::Fails(Fault::TooLarge)),
+        of("502 exchange_failed", |_| Reply::Fails(Fault::Coded("gzip"))),
         of("503 exchange_unavailable", |_| Reply::json(503, &json!({}))),
         of("503 exchange_unavailable", |_| Reply::json(429, &json!({}))),
         of("503 exchange_unavailable", |_| Reply::Fails(Fault::NotSent)),

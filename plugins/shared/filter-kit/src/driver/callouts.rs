@@ -166,6 +166,8 @@ fn dispatch(callout: &Callout) -> Option<u32> {
         (":authority", callout.authority.as_str()),
         (":path", callout.path.as_str()),
         (":scheme", "https"),
+        // Nothing here decodes, and servers may code an answer if no field says otherwise (RFC 9110 §12.5.3).
+        ("accept-encoding", "identity"),
     ];
     headers.extend(callout.headers.iter().map(|(name, value)| (*name, value.as_str())));
     host::http_call(&callout.cluster, &headers, &callout.body, callout.timeout).ok()
@@ -181,6 +183,9 @@ fn read_answer(flight: &Flight, headers: usize, body_size: usize) -> Result<(u16
     let status: u16 = status.ok_or(Fault::NoHeaders)?;
     if !flight.expect.contains(&status) {
         return Err(Fault::of_status(status, fields.only("retry-after")));
+    }
+    if let Some(coded) = Fault::of_coding(&fields) {
+        return Err(coded);
     }
     if body_size > MAX_ANSWER {
         return Err(Fault::TooLarge);
