@@ -109,6 +109,73 @@ fn each_typical_mistake_is_named_with_its_place() {
     ]);
 }
 
+/// COR-16, MCP-14
+#[test]
+fn both_lists_of_origins_take_what_a_browser_writes_and_nothing_else() {
+    let problems_of = |block: &str, member: &str, origin: &str| {
+        let mut document = document();
+        document[block] = json!({ member: [origin] });
+        Settings::read(document.to_string().as_bytes()).err().map(|problems| problems.to_string())
+    };
+    let lists = [("mcp", "allowed_origins"), ("cors", "allow_origins")];
+    for origin in [
+        "https://app.example",
+        "http://localhost:6274",
+        "https://xn--mnchen-3ya.example:8443",
+        "http://127.0.0.1:3000",
+        "http://[::1]",
+        "http://[2001:db8::1]:8080",
+        "http://app.example:443",
+        "chrome-extension://abcdefghijklmnopabcdefghijklmnop",
+        "moz-extension://3c4b2f0e-8a6d-4f0c-9c55-2d1c0f4a9b7e",
+        "safari-web-extension://3C4B2F0E-8A6D-4F0C-9C55-2D1C0F4A9B7E",
+        "vscode-webview://1l3h9d6s0v8q",
+        "tauri://localhost",
+        "app://obsidian.md",
+        "null",
+    ] {
+        for (block, member) in lists {
+            assert_eq!(problems_of(block, member, origin), None, "{block}.{member} {origin}");
+        }
+    }
+    for origin in [
+        "",
+        "*",
+        "Null",
+        "app.example",
+        "https://",
+        "https://*.example",
+        "https://app.example/",
+        "https://app.example?x",
+        "https://user@app.example",
+        "https://App.example",
+        "HTTPS://app.example",
+        "https://app.example.",
+        "https://a b",
+        "https://m\u{fc}nchen.example",
+        "https://app.example:443",
+        "http://app.example:80",
+        "https://app.example:",
+        "https://app.example:08443",
+        "https://app.example:+8443",
+        "https://app.example:65536",
+        "https://app.example:8443:1",
+        "http://[::1",
+        "http://[::g]",
+        "http://[2001:DB8::1]",
+        "http://::1",
+        "chrome-extension://",
+        "chrome-extension://*",
+        "chrome-extension://abcdefghijklmnop/",
+        "vscode-webview:abc",
+    ] {
+        for (block, member) in lists {
+            let problems = problems_of(block, member, origin).unwrap_or_default();
+            assert!(problems.contains(&format!("{block}.{member}[0] is no origin")), "{origin}: {problems}");
+        }
+    }
+}
+
 #[test]
 fn a_step_up_scope_stands_for_an_authentication_and_is_one_scope() {
     let mut document = document();

@@ -1,6 +1,7 @@
 //! What scripts of other origins may do: `cors` of a configuration (Fetch §3.2).
 
-use oauth_core::config::{Problems, at, at_index};
+use mcp_core::Origins;
+use oauth_core::config::{Problems, at};
 use serde::Deserialize;
 
 use crate::{policy::Response, request::RequestHead};
@@ -20,7 +21,7 @@ pub struct RawCors {
 /// The origins whose preflights are answered, and whose scripts may read denials; by default none.
 #[derive(Clone, Debug, Default)]
 pub struct Cors {
-    allow_origins: Vec<String>,
+    allow_origins: Origins,
 }
 
 impl RawCors {
@@ -29,19 +30,7 @@ impl RawCors {
         let Some(raw) = raw else { return Cors::default() };
         let place = at(place, "allow_origins");
         let origins = problems.required(&place, raw.allow_origins.clone(), "a list of origins").unwrap_or_default();
-        for (index, origin) in origins.iter().enumerate() {
-            let (scheme, host) = origin.split_once("://").unwrap_or_default();
-            let plain = host.bytes().all(|byte| {
-                byte.is_ascii_lowercase() || byte.is_ascii_digit() || matches!(byte, b'.' | b'-' | b':' | b'[' | b']')
-            });
-            if !matches!(scheme, "http" | "https") || host.is_empty() || !plain {
-                problems.add(
-                    at_index(&place, index),
-                    "is no origin: expected one in lower case as \"https://app.example\" (no *, no path)",
-                );
-            }
-        }
-        Cors { allow_origins: origins }
+        Cors { allow_origins: Origins::settings(&origins, &place, problems) }
     }
 }
 
@@ -49,8 +38,7 @@ impl Cors {
     /// The `Origin` of the request, if it is one of the configured ones.
     #[must_use]
     pub fn allowed_origin(&self, request: &RequestHead) -> Option<String> {
-        let origin = std::str::from_utf8(request.fields().only("origin")?).ok()?;
-        self.allow_origins.iter().any(|allowed| allowed == origin).then(|| origin.to_owned())
+        self.allow_origins.listed(request.fields().only("origin")?).map(str::to_owned)
     }
 
     /// The answer to a preflight of an allowed origin (COR-16).
