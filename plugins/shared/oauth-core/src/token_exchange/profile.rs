@@ -82,22 +82,29 @@ impl ServerProfile {
 
     /// Whether a granted scope is one that was asked for.
     ///
-    /// Entra is asked with full names (`https://graph.microsoft.com/user.read`, or `…/.default` for whatever was consented to)
-    /// and answers with full or short ones, in the case that it likes.
+    /// Entra may be asked for `…/.default`, whatever was consented to.
     #[must_use]
     pub fn is_scope_of(self, granted: &ScopeToken, asked: &ScopeToken) -> bool {
-        if granted == asked {
-            return true;
-        }
-        let short = |scope: &'_ ScopeToken| -> String {
-            scope.as_str().rsplit('/').next().unwrap_or_default().to_ascii_lowercase()
-        };
-        self == Self::EntraObo && (short(asked) == ".default" || short(granted) == short(asked))
+        self.is_open_scope(asked) || self.is_same_scope(granted, asked)
+    }
+
+    /// Whether two names are of one scope.
+    ///
+    /// Entra is asked with full names (`https://graph.microsoft.com/user.read`) and answers with full or short ones, in the
+    /// case that it likes. Whose scope it is the audience says.
+    #[must_use]
+    pub fn is_same_scope(self, one: &ScopeToken, other: &ScopeToken) -> bool {
+        one == other || (self == Self::EntraObo && short(one).eq_ignore_ascii_case(short(other)))
     }
 
     /// Whether a scope stands for whatever was consented to, so that none in particular can be missing.
     #[must_use]
     pub fn is_open_scope(self, asked: &ScopeToken) -> bool {
-        self == Self::EntraObo && asked.as_str().rsplit('/').next() == Some(".default")
+        self == Self::EntraObo && short(asked).eq_ignore_ascii_case(".default")
     }
+}
+
+/// The name of a scope without the application that it is of.
+fn short(scope: &ScopeToken) -> &str {
+    scope.as_str().rsplit('/').next().unwrap_or_default()
 }

@@ -216,7 +216,7 @@ fn name<'c>(claims: &'c Claims, claim: &str) -> Option<&'c str> {
 fn require_asked(granted: &Scopes, expected: &Expected<'_>) -> Result<(), Misfit> {
     let is_known = |scope: &ScopeToken| {
         expected.asked.iter().any(|asked| expected.profile.is_scope_of(scope, asked))
-            || expected.further_scopes.contains(scope)
+            || expected.further_scopes.iter().any(|further| expected.profile.is_same_scope(scope, further))
     };
     if granted.iter().all(is_known) {
         return Ok(());

@@ -214,6 +214,13 @@ fn a_token_that_outlives_the_subject_token_too_far_is_used_only_by_choice() {
     assert_eq!(result(&bench, EXP + 100_000), Ok(()));
 }
 
+/// With Entra's own header type.
+fn jwt_of_entra(claims: &Value) -> String {
+    let text = jwt(claims);
+    let (_, rest) = text.split_once('.').unwrap();
+    format!("eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.{rest}")
+}
+
 /// TEX-20
 #[test]
 fn with_entra_the_user_is_the_object_in_its_tenant() {
@@ -221,10 +228,7 @@ fn with_entra_the_user_is_the_object_in_its_tenant() {
     let token = |who: Value, iss: &str| {
         let mut token = json!({"iss": iss, "sub": "pairwise", "aud": "api://b", "exp": EXP, "scp": "Read"});
         token.as_object_mut().unwrap().extend(who.as_object().unwrap().clone());
-        // Entra's own header type.
-        let text = jwt(&token);
-        let (_, rest) = text.split_once('.').unwrap();
-        format!("eyJhbGciOiJSUzI1NiIsInR5cCI6IkpXVCJ9.{rest}")
+        jwt_of_entra(&token)
     };
     let mut before = json!({"iss": "https://sts.windows.net/t1/", "sub": "other", "exp": EXP});
     before.as_object_mut().unwrap().extend(of("o1", "t1").as_object().unwrap().clone());
@@ -243,6 +247,31 @@ fn with_entra_the_user_is_the_object_in_its_tenant() {
     assert!(bench.check_issued(token(of("o1", "t1"), v2), Some("api://b/Read")).is_ok());
     bench.asked = scopes("api://b/write");
     assert_eq!(bench.check_issued(token(of("o1", "t1"), v2), None).map(drop), UNFIT);
+}
+
+/// TEX-20, TEX-09
+#[test]
+fn with_entra_a_further_scope_is_accepted_by_its_long_and_its_short_name() {
+    let mut token = with("scp", json!("Read Files.Read"));
+    token.as_object_mut().unwrap().remove("scope");
+    token.as_object_mut().unwrap().extend([("oid".to_owned(), json!("o1")), ("tid".to_owned(), json!("t1"))]);
+    let before = json!({"iss": ISSUER, "sub": "alice", "exp": EXP, "oid": "o1", "tid": "t1"});
+    let mut bench = Bench { profile: ServerProfile::EntraObo, asked: scopes("api://app/Read"), ..Bench::new() };
+    bench.subject = Some(claims_as(before, Profile::Entra));
+    for said in [None, Some("api://app/Read api://app/Files.Read"), Some("read files.read")] {
+        for further in ["Files.Read", "api://app/Files.Read", "api://app/files.read"] {
+            bench.further = scopes(further);
+            assert_eq!(bench.check_issued(jwt_of_entra(&token), said).map(drop), Ok(()), "{further} {said:?}");
+        }
+        // What was consented to is asked for, never accepted beside it.
+        for further in ["", "Files.ReadWrite", "api://app/Files", "api://Files.Read/x", "api://app/.default"] {
+            bench.further = scopes(further);
+            assert_eq!(bench.check_issued(jwt_of_entra(&token), said).map(drop), UNFIT, "{further} {said:?}");
+        }
+    }
+    // Elsewhere a scope has one name.
+    let plain = Bench { further: scopes("api://app/Files.Read"), ..Bench::new() };
+    assert_eq!(plain.check(&with("scope", json!("b:read Files.Read"))), UNFIT);
 }
 
 /// TEX-09
