@@ -234,6 +234,10 @@ scenarios! {
         for host in ["tools.example", "admin.example.evil.example", "xadmin.example"] {
             at(host).allowed();
         }
+        // Some servers find the name in these, so they do not dodge the rule either.
+        for host in ["admin.example:x", "admin.example,tools.example", "tools.example@admin.example", "admin%2eexample", "admin.example.."] {
+            at(host).never_reached_upstream();
+        }
     }
 
     fn a_host_rule_without_one_for_the_other_hosts_does_not_load(runner) {

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use crate::{Gate, I, R, config, config_with, good, set, sign, with_good};
 
 pub(crate) fn tables() -> Vec<Table> {
-    vec![one_resource_each(), clusters(), public(), forms(), forms_as_sent(), own_answers()]
+    vec![one_resource_each(), a_rule_for_a_host(), clusters(), public(), forms(), forms_as_sent(), own_answers()]
 }
 
 fn one_resource_each() -> Table {
@@ -32,10 +32,34 @@ fn one_resource_each() -> Table {
     rows.extend([
         row("the port of a host", get("/pay").host("PAY.example.:8443").bearer(pay()), "allow ok"),
         row("another host", get("/pay").host("evil.example").bearer(pay()), "403 resource_unknown"),
+        row("a host that cannot be read", get("/pay").host("pay.example:x").bearer(pay()), "400 path_refused"),
+        row("the same where no match names hosts", get("/elsewhere").host("pay.example:x"), "403 resource_unknown"),
         row("inside a segment", get("/filesystem").bearer(pay()), "403 resource_unknown"),
         row("none, and no token", get("/elsewhere"), "403 resource_unknown"),
     ]);
     Table::new(config, rows)
+}
+
+/// Some servers end a host at its first colon or comma, or take off what is before an `@`.
+fn a_rule_for_a_host() -> Table {
+    let strict =
+        json!({"name": "admin", "match": {"hosts": ["admin.example"]}, "require": {"scopes": ["tools:admin"]}});
+    let rest = json!({"name": "rest", "match": {"path": {"prefix": "/"}}, "require": {}});
+    let told =
+        |host: &str, told: &'static str| row(format!("the host {host:?}"), with_good(get("/mcp").host(host)), told);
+    Table::new(
+        config_with("/resources/0/rules", json!([strict, rest])),
+        vec![
+            told("admin.example", "403 insufficient_scope"),
+            told("tools.example", "allow ok"),
+            told("admin.example:x", "400 path_refused"),
+            told("admin.example,tools.example", "400 path_refused"),
+            told("tools.example@admin.example", "400 path_refused"),
+            told("admin%2eexample", "400 path_refused"),
+            told("admin.example..", "400 path_refused"),
+            told("", "400 path_refused"),
+        ],
+    )
 }
 
 fn clusters() -> Table {

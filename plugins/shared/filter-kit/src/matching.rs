@@ -135,8 +135,9 @@ impl Match {
     /// Whether the block is about a request, and what its template's variables are then. `GET` covers `HEAD`.
     ///
     /// # Errors
-    /// [`Ambiguous`] if a variable's value holds a `%`, which a hop that decodes twice would read as another one, or if a
-    /// block that expects no encoded slash would say something else of a path that was decoded too early.
+    /// [`Ambiguous`] if a variable's value holds a `%`, which a hop that decodes twice would read as another one, if a
+    /// block that expects no encoded slash would say something else of a path that was decoded too early, or if the block
+    /// names hosts and that of the request cannot be read: some servers find one of them in it.
     pub fn captures(&self, target: Target<'_>) -> Result<Option<Captures>, Ambiguous> {
         let method_holds = self.methods.is_empty()
             || self
@@ -150,11 +151,14 @@ impl Match {
 
     /// The same by host and path alone.
     fn place_captures(&self, target: Target<'_>) -> Result<Option<Captures>, Ambiguous> {
-        match &self.path {
-            _ if !self.host_holds(target) => Ok(None),
-            None => Ok(Some(Vec::new())),
-            Some(path) => path.captures(target.path),
+        if self.host_holds(target) == Some(false) {
+            return Ok(None);
         }
+        let captures = match &self.path {
+            None => Some(Vec::new()),
+            Some(path) => path.captures(target.path)?,
+        };
+        if captures.is_some() && self.host_holds(target).is_none() { Err(Ambiguous) } else { Ok(captures) }
     }
 
     /// Whether the block may be about this host and path.
@@ -186,11 +190,15 @@ impl Match {
     #[must_use]
     pub fn nearly_expects_mcp(&self, target: Target<'_>) -> bool {
         let path_is_near = self.path.as_ref().is_some_and(|path| path.nearly_holds(target.path));
-        self.mcp.is_some() && self.host_holds(target) && path_is_near
+        self.mcp.is_some() && self.host_holds(target) != Some(false) && path_is_near
     }
 
-    fn host_holds(&self, target: Target<'_>) -> bool {
-        self.hosts.is_empty() || target.host.is_some_and(|host| self.hosts.iter().any(|wanted| wanted == host))
+    /// `None` if the block names hosts and the request has none that can be read.
+    fn host_holds(&self, target: Target<'_>) -> Option<bool> {
+        if self.hosts.is_empty() {
+            return Some(true);
+        }
+        target.host.map(|host| self.hosts.iter().any(|wanted| wanted == host))
     }
 
     /// Like [`Match::captures`], where the values do not matter.

@@ -129,7 +129,8 @@ impl RequestHead {
         }
         let host = host.strip_suffix('.').unwrap_or(host);
         let plain = host.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':'));
-        (plain && !host.is_empty()).then(|| host.to_ascii_lowercase())
+        let has_labels = host.split('.').all(|label| !label.is_empty());
+        (plain && has_labels).then(|| host.to_ascii_lowercase())
     }
 
     /// Whether the request may be for one of these blocks by its host and path, whatever else is wrong with it; `None` is
@@ -302,6 +303,9 @@ mod tests {
             "t:x",
             "t:80:90",
             "[::1]80x",
+            "tools.example..",
+            ".tools.example",
+            "tools..example",
         ] {
             assert_eq!(host(authority), None, "{authority}");
         }

@@ -63,9 +63,19 @@ fn a_template_captures_whole_segments_decoded_once() {
 fn hosts_are_compared_as_names() {
     let block = made(json!({"hosts": ["Tools.example", "b.example"]}));
     let path = SafePath::parse(b"/").unwrap();
-    let holds = |host| block.holds(Target { method: "GET", host, path: &path, operation: None }).unwrap();
-    assert!(holds(Some("tools.example")) && holds(Some("b.example")));
-    assert!(!holds(Some("c.example")) && !holds(Some("tools.example.evil")) && !holds(None));
+    let holds = |host| block.holds(Target { method: "GET", host, path: &path, operation: None });
+    for (host, told) in [
+        (Some("tools.example"), Ok(true)),
+        (Some("b.example"), Ok(true)),
+        (Some("c.example"), Ok(false)),
+        (Some("tools.example.evil"), Ok(false)),
+        (None, Err(Ambiguous)),
+    ] {
+        assert_eq!(holds(host), told, "{host:?}");
+    }
+    let elsewhere = made(json!({"hosts": ["b.example"], "path": {"prefix": "/b"}}));
+    let target = Target { method: "GET", host: None, path: &path, operation: None };
+    assert_eq!(elsewhere.holds(target), Ok(false), "another path needs no host");
 }
 
 #[test]
