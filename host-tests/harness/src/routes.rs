@@ -10,7 +10,7 @@ use crate::{
 /// The cluster of requests that no route is about: the gateway's `upstream`.
 pub const DEFAULT_CLUSTER: &str = "upstream";
 
-/// A route to an upstream of its own. The proxy compares bytes as they were sent, as Envoy does unless it is told
+/// A route to an upstream of its own. The proxy compares bytes as they were sent, as Envoy does unless configured
 /// otherwise: it decodes nothing, and a prefix may end inside a segment.
 #[derive(Clone)]
 pub struct Route {

@@ -59,7 +59,7 @@ fn stateless(message: Value, method: &str, name: &str) -> Request {
 fn refuses(gateway: &dyn Running, requests: impl IntoIterator<Item = Request>, status: u16) {
     for (position, request) in requests.into_iter().enumerate() {
         for protocol in BOTH {
-            // A user of its own for each, since one that is challenged too often is told so.
+            // A user of its own for each: the loop guard denies one that is challenged too often.
             let token = good(gateway).subject(&format!("user-{position}-{protocol:?}")).sign();
             let picture = format!("{request:?}");
             let outcome = gateway.send(request.clone().bearer(&token).over(protocol));

@@ -83,7 +83,7 @@ fn run(command: &mut Command, input: &str, needs: &str) -> String {
     let spawned = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
     let mut process = spawned
         .unwrap_or_else(|error| panic!("{program} cannot be started ({error}): this needs {needs}. {LEAVE_OUT}"));
-    // A program that fails early closes its input; what it says then is told below.
+    // A program that fails early closes its input; its output is reported below.
     let _ = process.stdin.take().unwrap().write_all(input.as_bytes());
     let output = process.wait_with_output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr);

@@ -6,7 +6,7 @@
 //! Nothing of a tenant outlives it. A process has one tenant at a time. The next comes when the listener, the clusters and
 //! the VMs of the last are gone, by Envoy's own count. What cannot be removed has the tenant's number in its name: metrics
 //! of clusters and listeners, and the namespaces of shared data and queues. Metrics of filters belong to the process, so
-//! those are told as differences; and the log from the tenant's first line to its last.
+//! those are reported as differences, and the log from the tenant's first line to its last.
 
 use std::{collections::BTreeMap, fs, net::SocketAddr, path::PathBuf, time::Duration};
 
